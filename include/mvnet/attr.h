@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Rows and the types of their values.
+ *
+ * Everything that mvnetd manages is a set of attributes under a schema: a table of rows. A row says
+ * how an attribute is called in the file, where it stands on the wire, what it costs to change and
+ * what it means; its AttrType holds the code that every row of that type shares.
+ */
+
+#include "mvnet/util.h"
+
+#include <linux/netlink.h>
+
+typedef struct AttrType AttrType;
+typedef struct Row Row;
+
+/* A link by name. The host's own namespace is called "host"; neither is NULL once resolved. */
+typedef struct Ref {
+        const char *netns;
+        const char *link;
+} Ref;
+
+/*
+ * One value. Which member counts is the type's business; presence is never encoded in a value (it
+ * is a bit of the AttrSet). Text, items and names belong to the arena of whoever made the value.
+ */
+typedef struct Value {
+        union {
+                uint64_t number;   /* booleans, enums, integers (signed ones two's complement) */
+                uint8_t bytes[16]; /* MAC and IP addresses, in network order */
+                const char *text;
+                Ref ref;
+                struct {
+                        int32_t ifindex, nsid;
+                } raw; /* a reference as the kernel reports it, see `unresolved` */
+                struct {
+                        uint32_t from, to;
+                } pair;
+                struct {
+                        struct Value *items;
+                        size_t n;
+                } list;
+        };
+        uint8_t family;     /* AF_INET, AF_INET6: of an IP address */
+        uint8_t length;     /* prefix length of an IP address */
+        uint8_t policy;     /* MacPolicy: how a MAC address is come by */
+        uint8_t unresolved; /* a reference that still is an ifindex */
+} Value;
+
+typedef enum MacPolicy {
+        MAC_FIXED,  /* the address is written out */
+        MAC_STABLE, /* made from machine, namespace and name, once these are known */
+        MAC_KERNEL, /* whatever the kernel gives: not compared */
+        _MAC_POLICY_N,
+} MacPolicy;
+
+/* A word for a number. */
+typedef struct Name {
+        const char *name;
+        uint64_t number;
+        bool fixed; /* a change from or to this one needs a new object: macvlan's passthru */
+} Name;
+
+/* What it takes to change an attribute of something that exists. The worst changed row decides. */
+typedef enum Change {
+        CHANGE_LIVE,   /* any time */
+        CHANGE_DOWN,   /* only while the link is down */
+        CHANGE_CREATE, /* refused, or silently ignored, by the kernel: a new object is needed */
+        CHANGE_KEY,    /* identity: another value is another object */
+        CHANGE_STATE,  /* read-only; shown, never compared */
+        _CHANGE_N,
+} Change;
+
+/* When an attribute can be sent. */
+typedef enum Phase {
+        PHASE_CREATE, /* honoured in the create message */
+        PHASE_DETAIL, /* ignored or refused there: a message of its own afterwards */
+        PHASE_AFTER,  /* in a change, only after the message with the other rows */
+        PHASE_STATE,  /* up and down: after addresses, bridge ports last */
+        PHASE_PORTED, /* after the ports are there, else they override it */
+        _PHASE_N,
+} Phase;
+
+enum {
+        ROW_REQUIRED = 1 << 0,
+        ROW_LOCAL = 1 << 1,         /* tells mvnetd something; the kernel never hears of it */
+        ROW_ABSENT_IS_DEF = 1 << 2, /* the kernel reports nothing while it is at its default */
+        ROW_INVERTED = 1 << 3,      /* the bit on the wire says the opposite of the key */
+        ROW_PER_PARENT = 1 << 4,    /* one value for all links on the same parent */
+        ROW_MAKES_PEER = 1 << 5,    /* the link referred to comes into being with this one */
+        ROW_WRITE_ONLY = 1 << 6,    /* never reported: compared with the record */
+        ROW_FOLLOWS_PARENT = 1 << 7,/* the kernel may overwrite it when the parent's changes */
+        ROW_SHORTHAND = 1 << 8,     /* what a plain scalar stands for, where a map is expected */
+        ROW_ABSENT_IS_ZERO = 1 << 9,/* likewise while it is zero, whatever the default */
+        ROW_SOMETIMES = 1 << 11,    /* not reported in some states: then compared with the record */
+        ROW_MERGES = 1 << 10,       /* a map that the kernel adds to: what goes is sent as zero */
+};
+
+struct Row {
+        const char *key; /* kebab-case, the only spelling */
+        uint16_t nla;    /* attribute number; rows that share one are sent together */
+        const AttrType *type;
+        Change change;
+        Phase phase;
+        uint32_t flags;   /* ROW_* */
+        uint64_t bit;     /* types that are one bit of a word: which */
+        int64_t min, max; /* wire units; both 0: all that the type holds */
+        const Name *names; /* ends with a NULL name */
+        const char *def;  /* as in a file; NULL: the kernel's choice, not reset but let go */
+        const char *doc;  /* one sentence */
+};
+
+typedef enum Shape {
+        SHAPE_SCALAR,
+        SHAPE_LIST, /* of scalars; order does not matter, kept sorted, no duplicates */
+        SHAPE_MAP,  /* of scalar to scalar; parsed as KEY:VALUE, kept sorted */
+        _SHAPE_N,
+} Shape;
+
+/* What parsing may need to know, and where it says what is wrong. */
+typedef struct ParseScope {
+        Arena *arena;
+        const char *netns;  /* a link named without a namespace lives here */
+        const char *reason; /* set with ATTR_E_INVALID; static, or in the arena */
+} ParseScope;
+
+/* Where an attribute goes: a message under construction, inside the nest its schema belongs in. */
+typedef struct PutScope {
+        struct nlmsghdr *message;
+        size_t size; /* of the buffer behind message */
+        /* The ifindex of a link; *ret_nsid is its namespace as the receiver numbers it, or -1. */
+        int (*resolve)(void *userdata, const Ref *ref, int *ret_ifindex, int *ret_nsid);
+        /* Appends what makes the peer come into being with this link (ROW_MAKES_PEER). */
+        int (*put_peer)(void *userdata, struct PutScope *scope, const Ref *peer);
+        void *userdata;
+} PutScope;
+
+/* What an attribute is read from: a message taken apart. */
+typedef struct GetScope {
+        const void *header;             /* ifinfomsg, ifaddrmsg, … */
+        const struct nlattr *const *tb; /* by number */
+        size_t tb_n;
+        const struct nlattr *const *outer; /* the message's own attributes, inside a nest */
+        size_t outer_n;
+        Arena *arena;
+} GetScope;
+
+enum {
+        _ATTR_E_SUCCESS,
+        ATTR_E_INVALID, /* parse: the text is not a value of this row; scope->reason says why */
+        ATTR_E_ABSENT,  /* get: not reported; parse: this element is as good as none */
+};
+
+struct AttrType {
+        const char *name;   /* for `describe`: "boolean", "duration" */
+        const char *syntax; /* what is allowed, unless names or a range tell it better */
+        Shape shape;
+        uint8_t size;    /* bytes on the wire, for numbers */
+        bool big_endian; /* likewise */
+        bool is_signed;
+        bool is_ref;     /* values are Refs: edges of the graph of links */
+        bool is_number;  /* min and max apply */
+        bool is_text;    /* values are texts */
+
+        /* One scalar, or one element of a list or map. 0, ATTR_E_*, or < 0. */
+        int (*parse)(const Row *row, ParseScope *scope, const char *text, Value *ret);
+        /* The inverse, same element. */
+        void (*format)(const Row *row, const Value *value, Buf *ret);
+        /* Appends the whole value to the message. 0, or < 0 (-EMSGSIZE, -ENODEV …). */
+        int (*put)(const Row *row, const Value *value, PutScope *scope);
+        /* 0, ATTR_E_ABSENT, or < 0 (-EBADMSG). */
+        int (*get)(const Row *row, const GetScope *scope, Value *ret);
+        /* Whether the kernel's `have` is what comes of asking for `wanted`; one element. */
+        bool (*equal)(const Row *row, const Value *wanted, const Value *have);
+};
+
+/* Numbers of a fixed width. */
+extern const AttrType attr_u8, attr_u16, attr_u32, attr_s32, attr_be16;
+/* Zero or not. */
+extern const AttrType attr_bool, attr_bool32;
+/* Words for numbers (`names`). */
+extern const AttrType attr_enum8, attr_enum16, attr_enum32, attr_enum_be16;
+/* Time in USER_HZ (1/100 s), as the bridge counts it; survives the kernel's rounding to jiffies. */
+extern const AttrType attr_clock32, attr_clock64;
+/* One bit (`bit`) of struct { u32 value, mask }. */
+extern const AttrType attr_masked_bit;
+/* One bit of a plain u16; all rows with the same number must be sent together. */
+extern const AttrType attr_bit16;
+/* One bit of ifinfomsg.ifi_flags. */
+extern const AttrType attr_iff;
+/* 48-bit addresses; attr_mac_policy also takes `stable` and `kernel`. */
+extern const AttrType attr_mac, attr_mac_policy;
+/* Text of at most `max` bytes. */
+extern const AttrType attr_text;
+/* A link: ifindex on the wire. attr_lower is IFLA_LINK with IFLA_LINK_NETNSID beside it. */
+extern const AttrType attr_link, attr_lower, attr_peer;
+/* Local: never on the wire. */
+extern const AttrType attr_local_bool, attr_local_text, attr_local_mac, attr_local_links;
+
+/* One value of a row, list or not, from or to text: lists as "[a, b]", maps as "{a: b}". */
+int value_parse(const Row *row, ParseScope *scope, const char *text, Value *ret);
+void value_format(const Row *row, const Value *value, Buf *ret);
+bool value_equal(const Row *row, const Value *wanted, const Value *have);
+/* Adds an element to a list value made by nothing but this; it stays sorted and unique. */
+int value_append(const Row *row, Arena *arena, Value *list, const Value *item);
+/* The order that lists are kept in, between elements. */
+int value_compare(const Row *row, const Value *a, const Value *b);
+/* A copy whose text and items live in `arena`. 0 or -ENOMEM. */
+int value_copy(Arena *arena, const Row *row, const Value *value, Value *ret);
+
+/* What a row allows, for errors and the manual: "true or false", "1 to 4094", "l2, l3 or l3s". */
+void row_allowed(const Row *row, Buf *ret);
+const Name *row_name(const Row *row, uint64_t number); /* NULL: none */
+
+/* For put and get of types that live in one kind's file. */
+int put_attr(PutScope *scope, uint16_t nla, const void *payload, size_t size);
+struct nlattr *put_nest(PutScope *scope, uint16_t nla); /* NULL: no room */
+void put_nest_end(PutScope *scope, struct nlattr *nest);
+const struct nlattr *get_attr(const GetScope *scope, uint16_t nla, size_t min_size);

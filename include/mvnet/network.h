@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * A Network is pure data. What should be (wanted, from files) and what is (have, from the kernel)
+ * are the same type; so is the fake kernel's state.
+ */
+
+#include "mvnet/schema.h"
+
+#include <uthash.h>
+
+#define HOST "host" /* the namespace mvnetd runs in */
+
+typedef struct Object {
+        struct Object *next;
+        const ObjectType *type;
+        AttrSet set;
+        Location at;
+} Object;
+
+typedef struct Link {
+        const char *name;
+        struct Namespace *netns;
+        const LinkKind *kind;  /* NULL: none, or one this program does not know */
+        const char *kind_name; /* what the kernel calls it; NULL: physical */
+        AttrSet common;        /* under link_schema */
+        AttrSet options;       /* under kind->options */
+        AttrSet port;          /* under the port schema of the master's kind */
+        AttrSet match;         /* wanted, physical: under match_schema */
+        Object *objects, *last;
+        Location at;
+
+        /* wanted */
+        bool far_end; /* comes into being with its peer, which was declared for both */
+
+        /* have */
+        int ifindex;
+        uint8_t permanent_mac[6];
+        bool has_permanent_mac;
+        const char *driver;     /* NULL: unknown */
+        const char *path;       /* as ID_PATH; NULL: unknown */
+        bool carries_default;   /* a default route leaves here */
+        bool carries_session;   /* the caller's SSH session arrives here */
+
+        UT_hash_handle hh; /* in netns->links, by name, in the order added */
+} Link;
+
+typedef enum NamespaceType {
+        NETNS_HOST,
+        NETNS_NAMED, /* /run/netns/NAME */
+        NETNS_PATH,  /* somebody else's, by path */
+        NETNS_PID,   /* somebody else's, by process */
+        _NETNS_TYPE_N,
+} NamespaceType;
+
+typedef struct Namespace {
+        const char *name; /* HOST for the host's */
+        NamespaceType type;
+        const char *path; /* NETNS_PATH */
+        int pid;          /* NETNS_PID */
+        Link *links;      /* uthash */
+        Object *objects, *last;
+        Location at;
+        struct Network *network;
+
+        /* have */
+        bool exists;
+        bool dead;          /* a name with no namespace behind it */
+        uint64_t inode;     /* the namespace's identity: with ifindex, a link's */
+        int used_by;        /* a process in it, looked for only in namespaces to be dropped; 0 */
+        const char *reason; /* why it can't be looked into, or NULL */
+
+        /* scope of a dump */
+        bool dropped; /* no longer wanted: find out whether it can go */
+
+        UT_hash_handle hh;
+} Namespace;
+
+typedef struct Network {
+        Arena arena;
+        const char *name;      /* of the configuration; NULL: not said */
+        Location name_at;
+        Namespace *namespaces; /* uthash; the host's is always there and first */
+} Network;
+
+/* A Network with nothing in it but the host's namespace. 0 or -ENOMEM. */
+int network_new(Network **ret);
+Network *network_free(Network *network); /* NULL */
+void network_freep(Network **network);
+
+/* Adders return the new thing, or NULL when out of memory. Names are copied. */
+Namespace *network_add_namespace(Network *network, const char *name, NamespaceType type);
+Link *namespace_add_link(Namespace *netns, const char *name);
+int link_set_kind(Link *link, const LinkKind *kind); /* gives it the option rows: 0 or -ENOMEM */
+int link_set_port(Link *link, const Schema *schema); /* likewise, as a port */
+Object *link_add_object(Link *link, const ObjectType *type);
+Object *namespace_add_object(Namespace *netns, const ObjectType *type);
+
+void namespace_remove_link(Link *link); /* its memory stays in the arena */
+int namespace_rename_link(Link *link, const char *name);
+void object_remove(Object **list, Object **last, Object *object);
+
+Namespace *network_find_namespace(const Network *network, const char *name);
+Link *namespace_find_link(const Namespace *netns, const char *name);
+Link *namespace_find_ifindex(const Namespace *netns, int ifindex);
+Link *network_find_link(const Network *network, const Ref *ref);
+Link *network_find_path(const Network *network, const char *path); /* "br0", "ns1/eth0" */
+
+/* The object with the same type and key rows, or NULL. `list`: link->objects or netns->objects. */
+Object *object_find(Object *list, const Object *like);
+bool object_same(const Object *a, const Object *b);
+
+/* The link a reference row of `link` points to, or NULL. */
+Link *link_lower(const Link *link);
+Link *link_master(const Link *link);
+Link *link_peer(const Link *link); /* the far end, for pairs */
+const Ref *link_ref(const Link *link, LinkRow row);
+Ref link_self(const Link *link);
+bool ref_equal(const Ref *a, const Ref *b);
+
+LinkState link_state(const Link *link);
+bool link_is_physical(const Link *link); /* made by somebody else, in wanted */
+
+/*
+ * The lower device that the kernel will report for this wanted link: of a macvlan on a macvlan it
+ * is the real one. NULL if it has none.
+ */
+Link *link_real_lower(const Link *link);
+
+/* "br0" in the host's namespace, "ns1/eth0" elsewhere. */
+void link_path(const Link *link, Buf *ret);
+void ref_path(const Ref *ref, Buf *ret);
+/* "ns1/": what a record calls a namespace, so that no link can have the same path. */
+void namespace_path(const Namespace *netns, Buf *ret);
+/* "ns1/eth0 addresses 10.0.0.1/24", "ns1 sysctl net.ipv4.ip_forward". */
+void object_path(const Link *link, const Namespace *netns, const Object *object, Buf *ret);
+/* Only the key, as a file would say it: "10.0.0.1/24". */
+void object_key(const Object *object, Buf *ret);
+
+/* The file of a sysctl object below /proc/sys/net, on a link or (NULL) in a namespace. */
+void sysctl_path(const Object *object, const Link *link, Buf *ret);
+
+/* Link and namespace names: what the kernel takes, minus what would surprise. NULL, or why not. */
+const char *link_name_problem(const char *name);
+const char *netns_name_problem(const char *name);
+
+/*
+ * Whether the kernel would hold these two links to be equal in what `wanted` says: the rows that
+ * are present in wanted and differ. Implied rows count only if `ours`. Rows the kernel does not
+ * report (absent in have) are in *ret_unknown, not in the difference.
+ */
+RowSet attrset_diff(const AttrSet *wanted, const AttrSet *have, bool ours, RowSet *ret_unknown);
+
+/*
+ * Fills in what files leave to policy, once everything is read: far ends, the state, the link
+ * group, stable MAC addresses (made from `seed`, 16 bytes that name this machine), addr-gen-mode
+ * on ports. Such rows are `implied`. 0 or -ENOMEM.
+ */
+int network_complete(Network *network, const uint8_t seed[16]);

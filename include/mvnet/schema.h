@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Schemas: tables of rows; AttrSets: values under a schema; kinds and object types: the schemas of
+ * links and of what lives on them. This header is all that a kind's file includes.
+ */
+
+#include "mvnet/attr.h"
+#include "mvnet/error.h"
+
+struct Link;
+
+/* A row's place is a bit of a 64-bit word wherever sets of rows are meant (a test counts them). */
+typedef uint64_t RowSet;
+#define ROWS_MAX 64
+#define ROW_BIT(i) ((RowSet)1 << (i))
+#define ROWSET_FOREACH(i, set)                                                        \
+        for (RowSet _left = (set); _left && ((i) = (size_t)__builtin_ctzll(_left), true); \
+             _left &= _left - 1)
+
+typedef struct Schema {
+        const char *name;          /* "link", "bridge", "bridge-port", "addresses" */
+        const Row *rows;
+        size_t n;                  /* own rows */
+        const struct Schema *like; /* its rows come first; an own row of the same key replaces */
+} Schema;
+
+size_t schema_size(const Schema *schema);                    /* with the inherited rows */
+const Row *schema_row(const Schema *schema, size_t i);
+int schema_find(const Schema *schema, const char *key);      /* index, or -1 */
+int schema_find_type(const Schema *schema, const AttrType *type); /* the first, or -1 */
+
+/*
+ * Values under a schema. `present` says which rows have one; `implied` which of these no file
+ * mentions (policy, such as our link group: kept on links of our own, never forced on others).
+ */
+typedef struct AttrSet {
+        const Schema *schema; /* NULL: an empty set under no schema */
+        RowSet present, implied;
+        Value *values;
+        Location *at; /* where each was written; NULL where it comes from the kernel */
+} AttrSet;
+
+int attrset_init(AttrSet *set, const Schema *schema, Arena *arena); /* 0 or -ENOMEM */
+bool attrset_has(const AttrSet *set, size_t row);
+void attrset_set(AttrSet *set, size_t row, Value value);
+const Value *attrset_get(const AttrSet *set, const char *key); /* NULL: absent, or no such row */
+Location attrset_at(const AttrSet *set, size_t row);           /* nowhere if unknown */
+int attrset_copy(const AttrSet *from, Arena *arena, AttrSet *ret);
+
+/* Reads every row from a message taken apart; an odd attribute is absent. 0 or < 0. */
+int attrset_decode(AttrSet *set, const GetScope *scope);
+
+/*
+ * Appends `rows` in the order of the table, and with each the rows that share its attribute number
+ * and are present. If `placed` is given it is told where each row's attribute went.
+ */
+typedef struct Placement {
+        const Row *row;
+        size_t offset, end; /* in the message */
+} Placement;
+
+typedef struct Placements {
+        Placement items[2 * ROWS_MAX];
+        size_t n;
+} Placements;
+
+int attrset_encode(const AttrSet *set, RowSet rows, PutScope *scope, Placements *placed);
+
+/* Links. */
+
+enum {
+        KIND_PARENT = 1 << 0,          /* needs `parent`; a lower device that it dies with */
+        KIND_REAL_LOWER = 1 << 1,      /* a parent of the same family is replaced by *its* parent */
+        KIND_IMMUTABLE_NETNS = 1 << 2, /* can't be moved to another namespace */
+        KIND_SOLID = 1 << 3,           /* its MAC is `kernel` by default, not `stable` */
+        KIND_NO_MAC = 1 << 4,          /* has none of its own: `mac` is an error */
+        KIND_CLAIMS_PARENT = 1 << 5,   /* takes the parent's rx-handler slot, with its own family */
+        KIND_MASTER = 1 << 6,          /* other links can be its ports */
+        KIND_NO_PORT = 1 << 7,         /* can't be a port of anything */
+        KIND_NO_CHILDREN = 1 << 8,     /* can't be a vlan's parent (VLAN_CHALLENGED) */
+        KIND_MTU_PORTED = 1 << 9,      /* its MTU is overridden by the first port */
+        KIND_MTU_BOUND = 1 << 10,      /* its MTU may not exceed the parent's */
+        KIND_MTU_FOLLOWS = 1 << 11,    /* every change of the parent's MTU overwrites its own */
+        KIND_NEEDS_PARENT_UP = 1 << 12,/* cannot be up while the parent is down */
+        KIND_UP_FOLLOWS = 1 << 13,     /* the parent's coming up sets it up, too */
+        KIND_PAIR = 1 << 14,           /* two links that live and die together */
+        KIND_SAME_NETNS = 1 << 15,     /* its parent must live in the same namespace */
+        KIND_OWN_IP = 1 << 16,         /* siblings can't share an IP address */
+        KIND_DATA_ALWAYS = 1 << 17,    /* INFO_DATA must be there, empty or not */
+        KIND_FOREIGN = 1 << 18,        /* somebody else makes it: waited for, never made */
+};
+
+typedef struct LinkKind {
+        const char *name; /* IFLA_INFO_KIND */
+        Schema options;   /* IFLA_INFO_DATA */
+        Schema port;      /* IFLA_INFO_SLAVE_DATA of its ports, in a file under port.name */
+        uint32_t flags;   /* KIND_* */
+        const struct LinkKind *like; /* same family: flags and rules are inherited, rows by options.like */
+        const char *loose; /* the boolean option that lifts what ties it to the parent's state */
+        const char *doc;
+        /*
+         * Rules between rows of one declared link. Returns 0, or > 0 with the row at fault and
+         * why, both static.
+         */
+        int (*verify)(const AttrSet *common, const AttrSet *options, const char **ret_key,
+                      const char **ret_reason);
+} LinkKind;
+
+extern const LinkKind *const link_kinds[]; /* all, in the order of the build's list */
+extern const size_t link_kinds_n;
+
+const LinkKind *link_kind_find(const char *name);    /* NULL: unknown */
+const LinkKind *link_kind_family(const LinkKind *kind); /* the root of its `like` chain */
+bool link_kind_is(const LinkKind *kind, uint32_t flag); /* or one it is like; NULL is nothing */
+/* The kind's rules between rows; 0, or > 0 as LinkKind.verify says. */
+int link_verify(const struct Link *link, const char **ret_key, const char **ret_reason);
+const Schema *link_kind_port_schema(const char *name);  /* "bridge-port"; NULL: unknown */
+
+/* What every link has (IFLA_* of RTM_NEWLINK), and the rows the engine itself speaks of. */
+extern const Schema link_schema;
+extern const Schema match_schema; /* how a physical link is recognised */
+
+typedef enum LinkRow {
+        LINK_PARENT,
+        LINK_MASTER,
+        LINK_STATE,
+        LINK_MAC,
+        LINK_MTU,
+        LINK_TXQUEUELEN,
+        LINK_GROUP,
+        LINK_ALIAS,
+        LINK_ARP,
+        LINK_MULTICAST,
+        LINK_ALLMULTICAST,
+        LINK_PROMISC,
+        LINK_ADDR_GEN_MODE,
+        LINK_OPTIONAL,
+        LINK_REPLACE,
+        LINK_PORTS,
+        _LINK_ROW_N,
+} LinkRow;
+
+typedef enum LinkState {
+        LINK_STATE_DOWN,
+        LINK_STATE_UP,
+        LINK_STATE_ANY, /* not compared */
+} LinkState;
+
+/* The link group of everything that mvnetd makes, and that of what it is about to delete. */
+#define LINK_GROUP_OURS 0x6d76
+#define LINK_GROUP_DOOMED 0x6d77
+
+/* The mark on routes, rules, neighbours (protocol) and addresses (IFA_PROTO) that are ours. */
+#define PROTOCOL_OURS 109
+
+/* What lives on a link or in a namespace. */
+
+typedef enum Transport {
+        TRANSPORT_RTNL,   /* one message each, below */
+        TRANSPORT_SYSCTL, /* a file under /proc/sys/net */
+        _TRANSPORT_N,
+} Transport;
+
+enum {
+        OBJECT_ON_LINK = 1 << 0,
+        OBJECT_IN_NETNS = 1 << 1,
+        OBJECT_MAP = 1 << 2,      /* written as a map KEY: VALUE, not as a list */
+        OBJECT_BEFORE_UP = 1 << 3,/* wants to be there before the link is up */
+};
+
+/*
+ * An object is identified by its CHANGE_KEY rows under its link or namespace. Lists of objects are
+ * additive: what others put there stays.
+ */
+typedef struct ObjectType {
+        Schema schema; /* schema.name is the key in the file: "addresses" */
+        Transport transport;
+        uint32_t flags; /* OBJECT_* */
+        uint16_t message_new, message_del, message_get;
+        size_t header_size; /* of the struct behind nlmsghdr */
+        /* Fills in what no row does: the header's ifindex, our mark. Called before the rows. */
+        int (*begin)(PutScope *scope, int ifindex);
+        /* The ifindex a message is about, or 0: none; < 0: not one of ours to manage at all. */
+        int (*ifindex)(const GetScope *scope);
+        size_t attributes; /* numbers below this are taken apart */
+        /* Non-zero: stands in this nest of the link's own message, an attribute for each. */
+        uint16_t nest;
+        /* Rules between rows of one object; as LinkKind.verify. */
+        int (*verify)(const AttrSet *set, const char **ret_key, const char **ret_reason);
+        const char *doc;
+} ObjectType;
+
+extern const ObjectType object_address, object_altname, object_link_sysctl, object_sysctl;
+extern const ObjectType *const object_types[];
+extern const size_t object_types_n;
+const ObjectType *object_type_find(const char *key, uint32_t flag); /* NULL: unknown */

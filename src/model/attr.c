@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Values as a whole: lists and maps are handled here, so that a type only knows one element.
+ */
+
+#include "mvnet/attr.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <stdlib.h>
+
+static int compare_text(const char *a, const char *b) {
+        return a && b ? strcmp(a, b) : (a != NULL) - (b != NULL);
+}
+
+int value_compare(const Row *row, const Value *a, const Value *b) {
+        int r;
+
+        if (row->type->is_text)
+                return compare_text(a->text, b->text);
+        if (row->type->is_ref && !a->unresolved && !b->unresolved) {
+                r = compare_text(a->ref.netns, b->ref.netns);
+                return r ? r : compare_text(a->ref.link, b->ref.link);
+        }
+        r = memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+        if (r == 0)
+                r = (int)a->family - (int)b->family;
+        return r ? r : (int)a->length - (int)b->length;
+}
+
+int value_append(const Row *row, Arena *arena, Value *list, const Value *item) {
+        size_t n = list->list.n, at = 0;
+
+        while (at < n && value_compare(row, &list->list.items[at], item) < 0)
+                at++;
+        if (at < n && value_compare(row, &list->list.items[at], item) == 0)
+                return 0;
+        /* Room is always a power of two from 4 up: full when n is one. */
+        if (n == 0 || (n >= 4 && (n & (n - 1)) == 0)) {
+                Value *grown = arena_new_n(arena, Value, MAX(n * 2, (size_t)4));
+
+                if (!grown)
+                        return -ENOMEM;
+                if (n)
+                        memcpy(grown, list->list.items, n * sizeof(Value));
+                list->list.items = grown;
+        }
+        memmove(&list->list.items[at + 1], &list->list.items[at], (n - at) * sizeof(Value));
+        list->list.items[at] = *item;
+        list->list.n++;
+        return 0;
+}
+
+/* The next element of "a, b" within [*at, end): trimmed, copied, or NULL at the end. */
+static int next_element(Arena *arena, const char **at, const char *end, char **ret) {
+        const char *begin = *at, *stop;
+        char *element;
+
+        while (begin < end && isspace((unsigned char)*begin))
+                begin++;
+        if (begin >= end) {
+                *ret = NULL;
+                return 0;
+        }
+        stop = memchr(begin, ',', (size_t)(end - begin));
+        stop = stop ? stop : end;
+        *at = stop < end ? stop + 1 : end;
+        while (stop > begin && isspace((unsigned char)stop[-1]))
+                stop--;
+        element = arena_strndup(arena, begin, (size_t)(stop - begin));
+        if (!element)
+                return -ENOMEM;
+        *ret = element;
+        return 0;
+}
+
+static int parse_elements(const Row *row, ParseScope *scope, const char *text, Value *ret) {
+        bool map = row->type->shape == SHAPE_MAP;
+        size_t size = strlen(text);
+        const char *at = text + 1, *end = text + size - 1;
+        Value list = {};
+        int r;
+
+        if (size < 2 || text[0] != (map ? '{' : '[') || *end != (map ? '}' : ']')) {
+                scope->reason = map ? "is not a map" : "is not a list";
+                return ATTR_E_INVALID;
+        }
+        for (;;) {
+                Value item = {};
+                char *element;
+
+                r = next_element(scope->arena, &at, end, &element);
+                if (r < 0 || !element)
+                        break;
+                r = row->type->parse(row, scope, element, &item);
+                if (r == ATTR_E_ABSENT)
+                        continue;
+                if (r == 0)
+                        r = value_append(row, scope->arena, &list, &item);
+                if (r != 0)
+                        break;
+        }
+        if (r == 0)
+                *ret = list;
+        return r;
+}
+
+int value_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {
+        Value value = {};
+        int r;
+
+        if (row->type->shape == SHAPE_SCALAR)
+                r = row->type->parse(row, scope, text, &value);
+        else
+                r = parse_elements(row, scope, text, &value);
+        if (r == 0)
+                *ret = value;
+        return r;
+}
+
+void value_format(const Row *row, const Value *value, Buf *ret) {
+        bool map = row->type->shape == SHAPE_MAP;
+
+        if (row->type->shape == SHAPE_SCALAR) {
+                row->type->format(row, value, ret);
+                return;
+        }
+        buf_addc(ret, map ? '{' : '[');
+        for (size_t i = 0; i < value->list.n; i++) {
+                buf_add(ret, i ? ", " : "");
+                row->type->format(row, &value->list.items[i], ret);
+        }
+        buf_addc(ret, map ? '}' : ']');
+}
+
+bool value_equal(const Row *row, const Value *wanted, const Value *have) {
+        if (row->type->shape == SHAPE_SCALAR)
+                return row->type->equal(row, wanted, have);
+        if (wanted->list.n != have->list.n)
+                return false;
+        for (size_t i = 0; i < wanted->list.n; i++)
+                if (!row->type->equal(row, &wanted->list.items[i], &have->list.items[i]))
+                        return false;
+        return true;
+}
+
+static int copy_element(Arena *arena, const Row *row, const Value *value, Value *ret) {
+        Value copy = *value;
+
+        if (row->type->is_ref && !value->unresolved) {
+                copy.ref.netns = arena_strdup(arena, value->ref.netns);
+                copy.ref.link = arena_strdup(arena, value->ref.link);
+                if ((value->ref.netns && !copy.ref.netns) || (value->ref.link && !copy.ref.link))
+                        return -ENOMEM;
+        } else if (row->type->is_text) {
+                copy.text = arena_strdup(arena, value->text);
+                if (!copy.text)
+                        return -ENOMEM;
+        }
+        *ret = copy;
+        return 0;
+}
+
+int value_copy(Arena *arena, const Row *row, const Value *value, Value *ret) {
+        Value copy = *value;
+
+        if (row->type->shape == SHAPE_SCALAR)
+                return copy_element(arena, row, value, ret);
+        copy.list.items = arena_new_n(arena, Value, MAX(value->list.n, (size_t)1));
+        if (!copy.list.items)
+                return -ENOMEM;
+        for (size_t i = 0; i < value->list.n; i++)
+                if (copy_element(arena, row, &value->list.items[i], &copy.list.items[i]) < 0)
+                        return -ENOMEM;
+        *ret = copy;
+        return 0;
+}
+
+const Name *row_name(const Row *row, uint64_t number) {
+        for (const Name *name = row->names; name && name->name; name++)
+                if (name->number == number)
+                        return name;
+        return NULL;
+}
+
+static void allowed_names(const Row *row, Buf *ret) {
+        for (const Name *name = row->names; name->name; name++) {
+                bool last = !name[1].name;
+
+                if (name != row->names)
+                        buf_add(ret, last ? " or " : ", ");
+                buf_add(ret, name->name);
+        }
+}
+
+void row_allowed(const Row *row, Buf *ret) {
+        const AttrType *type = row->type;
+
+        if (type->shape == SHAPE_LIST)
+                buf_add(ret, "a list of ");
+        if (row->names) {
+                allowed_names(row, ret);
+        } else if (type->is_number && (row->min || row->max)) {
+                Value low = {.number = (uint64_t)row->min}, high = {.number = (uint64_t)row->max};
+
+                if (type->syntax)
+                        buf_printf(ret, "%s from ", type->syntax);
+                type->format(row, &low, ret);
+                buf_add(ret, " to ");
+                type->format(row, &high, ret);
+        } else {
+                buf_add(ret, type->syntax ? type->syntax : type->name);
+        }
+}
+
+int put_attr(PutScope *scope, uint16_t nla, const void *payload, size_t size) {
+        if (size > UINT16_MAX - sizeof(struct nlattr))
+                return -EMSGSIZE;
+        return mnl_attr_put_check(scope->message, scope->size, nla, size, payload) ? 0 : -EMSGSIZE;
+}
+
+struct nlattr *put_nest(PutScope *scope, uint16_t nla) {
+        return mnl_attr_nest_start_check(scope->message, scope->size, nla);
+}
+
+void put_nest_end(PutScope *scope, struct nlattr *nest) {
+        mnl_attr_nest_end(scope->message, nest);
+}
+
+const struct nlattr *get_attr(const GetScope *scope, uint16_t nla, size_t min_size) {
+        const struct nlattr *attr = nla < scope->tb_n ? scope->tb[nla] : NULL;
+
+        return attr && mnl_attr_get_payload_len(attr) >= min_size ? attr : NULL;
+}

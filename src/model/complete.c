@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What files leave to policy. Everything filled in here is marked as implied: it holds for links
+ * that mvnetd makes and is never forced on anybody else's.
+ */
+
+#include "mvnet/network.h"
+
+#include <errno.h>
+#include <linux/if_link.h>
+
+/* FNV-1a: spreads names over 46 bits; nothing secret is derived from it. */
+static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size) {
+        const uint8_t *b = bytes;
+
+        for (size_t i = 0; i < size; i++)
+                hash = (hash ^ b[i]) * 0x100000001b3u;
+        return hash;
+}
+
+static void make_stable_mac(const Link *link, const uint8_t seed[16], Value *ret) {
+        uint64_t hash = 0xcbf29ce484222325u;
+
+        hash = hash_bytes(hash, seed, 16);
+        hash = hash_bytes(hash, link->netns->name, strlen(link->netns->name) + 1);
+        hash = hash_bytes(hash, link->name, strlen(link->name) + 1);
+        hash ^= hash >> 32;
+        ret->policy = MAC_STABLE;
+        for (size_t i = 0; i < 6; i++)
+                ret->bytes[i] = (uint8_t)(hash >> (8 * i));
+        ret->bytes[0] = (uint8_t)((ret->bytes[0] & ~1u) | 2u);
+}
+
+static void imply(Link *link, LinkRow row, Value value) {
+        if (attrset_has(&link->common, row))
+                return;
+        attrset_set(&link->common, row, value);
+        link->common.implied |= ROW_BIT(row);
+}
+
+/* The end of a pair that says nothing of its own kind gets it from the end that names it. */
+static int complete_far_end(Link *link) {
+        Link *peer = link_peer(link);
+        int row;
+
+        if (!peer || peer == link || peer->kind == link->kind)
+                return 0;
+        if (peer->kind)
+                return 0; /* something else: the check tells */
+        if (link_set_kind(peer, link->kind) < 0)
+                return -ENOMEM;
+        row = schema_find_type(peer->options.schema, &attr_peer);
+        attrset_set(&peer->options, (size_t)row, (Value){.ref = link_self(link)});
+        peer->options.implied |= ROW_BIT(row);
+        peer->far_end = true;
+        return 0;
+}
+
+/* Of two ends that both say kind and peer, the one declared first makes the pair. */
+static void choose_far_end(Link *link) {
+        Link *peer = link_peer(link);
+
+        if (peer && peer != link && link_peer(peer) == link && !link->far_end)
+                peer->far_end = true;
+}
+
+static void complete_mac(Link *link, const uint8_t seed[16]) {
+        const char *key, *reason;
+        Value *mac = &link->common.values[LINK_MAC];
+
+        if (!link_kind_is(link->kind, KIND_SOLID) && !link_kind_is(link->kind, KIND_NO_MAC)) {
+                imply(link, LINK_MAC, (Value){.policy = MAC_STABLE});
+                /* Some modes have no address of their own: the kind's own rules know. */
+                if (link->common.implied & ROW_BIT(LINK_MAC) &&
+                    link_verify(link, &key, &reason) > 0 && streq(key, "mac"))
+                        link->common.present &= ~ROW_BIT(LINK_MAC);
+        }
+        if (!attrset_has(&link->common, LINK_MAC))
+                return;
+        if (mac->policy == MAC_KERNEL)
+                link->common.present &= ~ROW_BIT(LINK_MAC);
+        else if (mac->policy == MAC_STABLE)
+                make_stable_mac(link, seed, mac);
+}
+
+static int complete_link(Link *link, const uint8_t seed[16]) {
+        const Link *master;
+
+        if (!attrset_has(&link->common, LINK_STATE))
+                attrset_set(&link->common, LINK_STATE, (Value){.number = LINK_STATE_UP});
+        if (!link->kind && link_set_kind(link, link_kind_find("physical")) < 0)
+                return -ENOMEM;
+        if (link_is_physical(link))
+                return 0;
+        imply(link, LINK_GROUP, (Value){.number = LINK_GROUP_OURS});
+        complete_mac(link, seed);
+        master = link_master(link);
+        if (master && link_kind_is(master->kind, KIND_SOLID))
+                imply(link, LINK_ADDR_GEN_MODE, (Value){.number = IN6_ADDR_GEN_MODE_NONE});
+        return 0;
+}
+
+int network_complete(Network *network, const uint8_t seed[16]) {
+        for (Namespace *netns = network->namespaces; netns; netns = netns->hh.next)
+                for (Link *link = netns->links; link; link = link->hh.next)
+                        if (link_kind_is(link->kind, KIND_PAIR) && complete_far_end(link) < 0)
+                                return -ENOMEM;
+        for (Namespace *netns = network->namespaces; netns; netns = netns->hh.next)
+                for (Link *link = netns->links; link; link = link->hh.next) {
+                        if (link_kind_is(link->kind, KIND_PAIR))
+                                choose_far_end(link);
+                        if (complete_link(link, seed) < 0)
+                                return -ENOMEM;
+                }
+        return 0;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* All kinds and object types there are. The list of kinds is the build's: src/kinds/meson.build. */
+
+#include "mvnet/network.h"
+
+#include "kinds.h"
+
+#define DECLARE(name) extern const LinkKind link_kind_##name;
+LINK_KINDS(DECLARE)
+
+#define POINT(name) &link_kind_##name,
+const LinkKind *const link_kinds[] = {LINK_KINDS(POINT)};
+const size_t link_kinds_n = ELEMENTSOF(link_kinds);
+
+const ObjectType *const object_types[] = {
+        &object_sysctl,
+        &object_link_sysctl,
+        &object_altname,
+        &object_address,
+};
+const size_t object_types_n = ELEMENTSOF(object_types);
+
+const LinkKind *link_kind_find(const char *name) {
+        for (size_t i = 0; i < link_kinds_n; i++)
+                if (streq(link_kinds[i]->name, name))
+                        return link_kinds[i];
+        return NULL;
+}
+
+const LinkKind *link_kind_family(const LinkKind *kind) {
+        while (kind && kind->like)
+                kind = kind->like;
+        return kind;
+}
+
+bool link_kind_is(const LinkKind *kind, uint32_t flag) {
+        for (; kind; kind = kind->like)
+                if (kind->flags & flag)
+                        return true;
+        return false;
+}
+
+int link_verify(const Link *link, const char **ret_key, const char **ret_reason) {
+        for (const LinkKind *kind = link->kind; kind; kind = kind->like)
+                if (kind->verify)
+                        return kind->verify(&link->common, &link->options, ret_key, ret_reason);
+        return 0;
+}
+
+const Schema *link_kind_port_schema(const char *name) {
+        for (size_t i = 0; i < link_kinds_n; i++)
+                if (link_kinds[i]->port.name && streq(link_kinds[i]->port.name, name))
+                        return &link_kinds[i]->port;
+        return NULL;
+}
+
+const ObjectType *object_type_find(const char *key, uint32_t flag) {
+        for (size_t i = 0; i < object_types_n; i++)
+                if (object_types[i]->flags & flag && streq(object_types[i]->schema.name, key))
+                        return object_types[i];
+        return NULL;
+}

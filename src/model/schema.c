@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* Schemas with what they inherit, and sets of values under them. */
+
+#include "mvnet/schema.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+
+static int own_row(const Schema *schema, const char *key) {
+        for (size_t i = 0; i < schema->n; i++)
+                if (streq(schema->rows[i].key, key))
+                        return (int)i;
+        return -1;
+}
+
+/* Own rows that replace an inherited one stand in its place, not at the end. */
+static bool replaces(const Schema *schema, size_t i) {
+        return schema->like && schema_find(schema->like, schema->rows[i].key) >= 0;
+}
+
+size_t schema_size(const Schema *schema) {
+        size_t n = schema->like ? schema_size(schema->like) : 0;
+
+        for (size_t i = 0; i < schema->n; i++)
+                n += !replaces(schema, i);
+        return n;
+}
+
+const Row *schema_row(const Schema *schema, size_t i) {
+        size_t inherited = schema->like ? schema_size(schema->like) : 0;
+
+        if (i < inherited) {
+                const Row *row = schema_row(schema->like, i);
+                int own = schema->n ? own_row(schema, row->key) : -1;
+
+                return own >= 0 ? &schema->rows[own] : row;
+        }
+        i -= inherited;
+        for (size_t own = 0; own < schema->n; own++)
+                if (!replaces(schema, own) && i-- == 0)
+                        return &schema->rows[own];
+        return NULL;
+}
+
+int schema_find(const Schema *schema, const char *key) {
+        size_t n = schema_size(schema);
+
+        for (size_t i = 0; i < n; i++)
+                if (streq(schema_row(schema, i)->key, key))
+                        return (int)i;
+        return -1;
+}
+
+int schema_find_type(const Schema *schema, const AttrType *type) {
+        size_t n = schema_size(schema);
+
+        for (size_t i = 0; i < n; i++)
+                if (schema_row(schema, i)->type == type)
+                        return (int)i;
+        return -1;
+}
+
+int attrset_init(AttrSet *set, const Schema *schema, Arena *arena) {
+        size_t n = schema ? schema_size(schema) : 0;
+        Value *values = arena_new_n(arena, Value, MAX(n, (size_t)1));
+
+        if (!values)
+                return -ENOMEM;
+        *set = (AttrSet){.schema = schema, .values = values};
+        return 0;
+}
+
+bool attrset_has(const AttrSet *set, size_t row) {
+        return set->present & ROW_BIT(row);
+}
+
+void attrset_set(AttrSet *set, size_t row, Value value) {
+        set->values[row] = value;
+        set->present |= ROW_BIT(row);
+        set->implied &= ~ROW_BIT(row);
+}
+
+const Value *attrset_get(const AttrSet *set, const char *key) {
+        int row = set->schema ? schema_find(set->schema, key) : -1;
+
+        return row >= 0 && attrset_has(set, (size_t)row) ? &set->values[row] : NULL;
+}
+
+Location attrset_at(const AttrSet *set, size_t row) {
+        return set->at ? set->at[row] : (Location){};
+}
+
+int attrset_copy(const AttrSet *from, Arena *arena, AttrSet *ret) {
+        AttrSet copy = {};
+        size_t i;
+
+        if (attrset_init(&copy, from->schema, arena) < 0)
+                return -ENOMEM;
+        ROWSET_FOREACH(i, from->present)
+                if (value_copy(arena, schema_row(from->schema, i), &from->values[i],
+                               &copy.values[i]) < 0)
+                        return -ENOMEM;
+        copy.present = from->present;
+        copy.implied = from->implied;
+        copy.at = from->at;
+        *ret = copy;
+        return 0;
+}
+
+/* What a row holds when the kernel reports nothing: nothing, zero, or its default. */
+static int decode_absent(const Row *row, const GetScope *scope, Value *ret) {
+        ParseScope parse = {.arena = scope->arena};
+
+        if (row->flags & ROW_ABSENT_IS_ZERO) {
+                *ret = (Value){};
+                return 0;
+        }
+        if (row->flags & ROW_ABSENT_IS_DEF)
+                return value_parse(row, &parse, row->def, ret);
+        return ATTR_E_ABSENT;
+}
+
+int attrset_decode(AttrSet *set, const GetScope *scope) {
+        size_t n = set->schema ? schema_size(set->schema) : 0;
+
+        for (size_t i = 0; i < n; i++) {
+                const Row *row = schema_row(set->schema, i);
+                Value value = {};
+                int r = row->type->get(row, scope, &value);
+
+                if (r == ATTR_E_ABSENT || r == -EBADMSG)
+                        r = decode_absent(row, scope, &value);
+                if (r < 0)
+                        return r;
+                if (r == 0)
+                        attrset_set(set, i, value);
+        }
+        return 0;
+}
+
+/* With every row go the ones that share its attribute: the kernel takes them as one value. */
+static RowSet rows_with_shared(const AttrSet *set, RowSet rows) {
+        size_t n = schema_size(set->schema);
+        RowSet all = rows;
+        size_t i;
+
+        ROWSET_FOREACH(i, rows) {
+                const Row *row = schema_row(set->schema, i);
+
+                for (size_t j = 0; row->nla && j < n; j++) {
+                        const Row *other = schema_row(set->schema, j);
+
+                        if (other->nla == row->nla && other->change != CHANGE_STATE &&
+                            attrset_has(set, j))
+                                all |= ROW_BIT(j);
+                }
+        }
+        return all;
+}
+
+int attrset_encode(const AttrSet *set, RowSet rows, PutScope *scope, Placements *placed) {
+        size_t i;
+
+        if (!rows)
+                return 0;
+        rows = rows_with_shared(set, rows);
+        ROWSET_FOREACH(i, rows) {
+                const Row *row = schema_row(set->schema, i);
+                size_t offset = scope->message->nlmsg_len;
+                int r = row->type->put(row, &set->values[i], scope);
+
+                if (r < 0)
+                        return r;
+                if (placed && placed->n < ELEMENTSOF(placed->items))
+                        placed->items[placed->n++] = (Placement){
+                                row, offset, scope->message->nlmsg_len};
+        }
+        return 0;
+}
