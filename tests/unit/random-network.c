@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Random files: namespaces, links of every kind there is, on and in each other, with any options.
+ * Kinds are told apart by their flags and rows alone, so a new kind takes part at once.
+ */
+
+#include "random-network.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#define LINKS_MAX 64
+#define SPACES_MAX 8
+#define NAMES 10 /* few, so that files that follow one another mean different things by a name */
+
+typedef struct Made {
+        char name[16];
+        unsigned space;
+        const LinkKind *kind; /* NULL: physical */
+        struct Made *said_parent, *parent, *master, *peer; /* parent: the real lower device */
+        bool far_end;         /* comes with its peer, which says so */
+        bool fixed;           /* takes its parent over */
+        const LinkKind *slot; /* the family that has its rx handler */
+        bool absent;          /* on a NIC that is not there */
+        unsigned state;       /* LINK_STATE_*, _ANY if it is left as found */
+        unsigned mtu;         /* 0: not said */
+        Buf options;          /* of all rows that siblings share, for the siblings */
+} Made;
+
+typedef struct Maker {
+        Random *random;
+        const RandomShape *shape;
+        Arena arena;
+        Made links[LINKS_MAX];
+        size_t n;
+        unsigned spaces;
+        unsigned addresses, altnames, identities;
+        Buf *out;
+} Maker;
+
+static const char *space_name(unsigned space) {
+        static const char *const names[] = {HOST, "ns1", "ns2", "ns3", "ns4", "ns5", "ns6", "ns7"};
+
+        return names[space];
+}
+
+/* Which links. */
+
+static bool name_is_used(const Maker *maker, unsigned space, const char *name) {
+        for (size_t i = 0; i < maker->n; i++)
+                if (maker->links[i].space == space && streq(maker->links[i].name, name))
+                        return true;
+        return false;
+}
+
+static Made *make_link(Maker *maker, const LinkKind *kind, unsigned space) {
+        Made *link = &maker->links[maker->n];
+        unsigned number = (unsigned)random_below(maker->random, NAMES);
+
+        assert(maker->n < LINKS_MAX);
+        *link = (Made){.kind = kind, .space = space, .state = LINK_STATE_UP};
+        do
+                snprintf(link->name, sizeof(link->name), "l%u", number++);
+        while (name_is_used(maker, space, link->name));
+        maker->n++;
+        return link;
+}
+
+static Made *make_nic(Maker *maker, const char *name) {
+        Made *link = make_link(maker, NULL, 0);
+
+        snprintf(link->name, sizeof(link->name), "%s", name);
+        link->absent = streq(name, RANDOM_NIC_ABSENT);
+        return link;
+}
+
+static Made *real_lower(const LinkKind *kind, Made *parent) {
+        while (link_kind_is(kind, KIND_REAL_LOWER) && parent->parent &&
+               link_kind_family(parent->kind) == link_kind_family(kind))
+                parent = parent->parent;
+        return parent;
+}
+
+static bool has_fixed_child(const Maker *maker, const Made *parent, const LinkKind *family) {
+        for (size_t i = 0; i < maker->n; i++)
+                if (maker->links[i].parent == parent && maker->links[i].fixed &&
+                    link_kind_family(maker->links[i].kind) == family)
+                        return true;
+        return false;
+}
+
+/* Whether a link of this kind can stand on that one, as far as flags tell. */
+static bool can_carry(const Maker *maker, const LinkKind *kind, Made *parent, unsigned space) {
+        const LinkKind *family = link_kind_family(kind);
+        Made *lower = real_lower(kind, parent);
+
+        if (link_kind_is(lower->kind, KIND_NO_CHILDREN) || has_fixed_child(maker, lower, family))
+                return false;
+        if (link_kind_is(kind, KIND_SAME_NETNS) && lower->space != space)
+                return false;
+        if (!link_kind_is(kind, KIND_CLAIMS_PARENT))
+                return true;
+        return (!lower->slot || lower->slot == family) && !lower->master &&
+               !link_kind_is(lower->kind, KIND_NO_PORT);
+}
+
+static Made *choose_parent(Maker *maker, const LinkKind *kind, unsigned space) {
+        for (unsigned tries = 0; tries < 8 && maker->n > 0; tries++) {
+                Made *parent = &maker->links[random_below(maker->random, maker->n)];
+
+                if (can_carry(maker, kind, parent, space))
+                        return parent;
+        }
+        return NULL;
+}
+
+static bool stands_on(const Made *link, const Made *lower) {
+        for (; link; link = link->said_parent)
+                if (link == lower)
+                        return true;
+        return false;
+}
+
+/* Whether `master` would end up below itself. */
+static bool makes_cycle(const Maker *maker, const Made *link, const Made *master) {
+        if (stands_on(link, master) || stands_on(master, link))
+                return true;
+        for (size_t i = 0; i < maker->n; i++) {
+                const Made *port = &maker->links[i];
+
+                if (port->master && (stands_on(link, port->master) || stands_on(master, port)))
+                        return true;
+        }
+        return false;
+}
+
+static void choose_master(Maker *maker, Made *link) {
+        if (link->slot || link->absent || link_kind_is(link->kind, KIND_NO_PORT))
+                return;
+        for (unsigned tries = 0; tries < 4; tries++) {
+                Made *master = &maker->links[random_below(maker->random, maker->n)];
+
+                if (!link_kind_is(master->kind, KIND_MASTER) || master->space != link->space ||
+                    master->kind == link->kind || makes_cycle(maker, link, master))
+                        continue;
+                link->master = master;
+                return;
+        }
+}
+
+static void choose_state(Maker *maker, Made *link) {
+        bool parent_up = !link->parent || link->parent->state == LINK_STATE_UP;
+
+        if (random_chance(maker->random, 15))
+                link->state = (unsigned)random_below(maker->random, 3);
+        if (!parent_up && link_kind_is(link->kind, KIND_NEEDS_PARENT_UP))
+                link->state = LINK_STATE_DOWN;
+}
+
+/* A limit that is not written down could be anything by the time the child is made. */
+static void choose_mtu(Maker *maker, Made *link) {
+        bool bound = link_kind_is(link->kind, KIND_MTU_BOUND);
+        unsigned most = bound ? link->parent->mtu : 9000;
+
+        if (!random_chance(maker->random, 25) || most == 0)
+                return;
+        link->mtu = (unsigned)random_between(maker->random, 1280, most);
+}
+
+static void make_pair(Maker *maker, Made *link) {
+        Made *peer = make_link(maker, link->kind, (unsigned)random_below(maker->random, maker->spaces));
+
+        peer->peer = link;
+        peer->far_end = true;
+        link->peer = peer;
+        choose_state(maker, peer);
+        choose_mtu(maker, peer);
+}
+
+static void make_one(Maker *maker) {
+        const LinkKind *kind = link_kinds[random_below(maker->random, link_kinds_n)];
+        unsigned space = (unsigned)random_below(maker->random, maker->spaces);
+        Made *parent = NULL, *link;
+
+        if (link_kind_is(kind, KIND_FOREIGN))
+                return;
+        if (link_kind_is(kind, KIND_PARENT)) {
+                parent = choose_parent(maker, kind, space);
+                if (!parent)
+                        return;
+        }
+        link = make_link(maker, kind, space);
+        if (parent) {
+                link->said_parent = parent;
+                link->parent = real_lower(kind, parent);
+                link->absent = link->parent->absent || parent->absent;
+                if (link_kind_is(kind, KIND_CLAIMS_PARENT))
+                        link->parent->slot = link_kind_family(kind);
+        }
+        choose_state(maker, link);
+        choose_mtu(maker, link);
+        if (link_kind_is(kind, KIND_PAIR))
+                make_pair(maker, link);
+}
+
+static void make_links(Maker *maker) {
+        unsigned wanted = 1 + (unsigned)random_below(maker->random, maker->shape->links);
+
+        if (random_chance(maker->random, 80))
+                make_nic(maker, RANDOM_NIC_0);
+        if (random_chance(maker->random, 30))
+                make_nic(maker, RANDOM_NIC_1);
+        if (maker->shape->absent && random_chance(maker->random, 20))
+                make_nic(maker, RANDOM_NIC_ABSENT);
+        for (size_t i = 0; i < maker->n; i++)
+                choose_mtu(maker, &maker->links[i]);
+        for (unsigned i = 0; i < wanted; i++)
+                make_one(maker);
+        for (size_t i = 0; i < maker->n; i++)
+                if (random_chance(maker->random, 40))
+                        choose_master(maker, &maker->links[i]);
+}
+
+/* As text. */
+
+static void add_quoted(Buf *out, const char *text, size_t size) {
+        buf_addc(out, '\'');
+        for (size_t i = 0; i < size; i++) {
+                if (text[i] == '\'')
+                        buf_addc(out, '\'');
+                buf_addc(out, text[i]);
+        }
+        buf_addc(out, '\'');
+}
+
+/* An element of a map is formatted as KEY: VALUE. */
+static void add_element(Buf *out, const Row *row, const Value *value) {
+        _cleanup_(buf_deinit) Buf text = {};
+        const char *colon;
+
+        row->type->format(row, value, &text);
+        colon = row->type->shape == SHAPE_MAP ? strchr(buf_text(&text), ':') : NULL;
+        if (!colon) {
+                add_quoted(out, buf_text(&text), text.size);
+                return;
+        }
+        add_quoted(out, buf_text(&text), (size_t)(colon - buf_text(&text)));
+        buf_add(out, ": ");
+        colon += 1 + strspn(colon + 1, " ");
+        add_quoted(out, colon, strlen(colon));
+}
+
+static void add_value(Buf *out, const Row *row, const Value *value) {
+        bool map = row->type->shape == SHAPE_MAP;
+
+        if (row->type->shape == SHAPE_SCALAR) {
+                add_element(out, row, value);
+                return;
+        }
+        buf_addc(out, map ? '{' : '[');
+        for (size_t i = 0; i < value->list.n; i++) {
+                const Value *item = &value->list.items[i];
+
+                if (map && (item->pair.to == 0 || (i > 0 && item[-1].pair.from == item->pair.from)))
+                        continue;
+                add_element(out, row, item);
+                buf_add(out, ", ");
+        }
+        buf_addc(out, map ? '}' : ']');
+}
+
+static bool is_fixed_value(const Row *row, const Value *value) {
+        const Name *name = row->names ? row_name(row, value->number) : NULL;
+
+        return name && name->fixed;
+}
+
+/* Whether the link is the only one of its family on its parent, and stays so. */
+static bool is_alone(const Maker *maker, const Made *link) {
+        for (size_t i = 0; i < maker->n; i++)
+                if (&maker->links[i] != link && maker->links[i].parent == link->parent &&
+                    link->parent)
+                        return false;
+        return link->parent != NULL;
+}
+
+static bool has_fixed_names(const Row *row) {
+        for (const Name *name = row->names; name && name->name; name++)
+                if (name->fixed)
+                        return true;
+        return false;
+}
+
+/* The value of a row, or false if there is none that is safe. */
+static bool choose_value(Maker *maker, const Made *link, const Row *row, Value *ret) {
+        Values values;
+
+        values_of_row(row, &maker->arena, maker->random, &values);
+        for (unsigned tries = 0; tries < 16 && values.n > 0; tries++) {
+                *ret = values.items[random_below(maker->random, values.n)];
+                if (!has_fixed_names(row) || !is_fixed_value(row, ret) || is_alone(maker, link))
+                        return true;
+        }
+        return false;
+}
+
+static void add_row(Buf *out, const Row *row, const Value *value) {
+        buf_printf(out, "        %s: ", row->key);
+        add_value(out, row, value);
+        buf_addc(out, '\n');
+}
+
+/* Rows that all siblings share are written once, and repeated. */
+static bool add_shared(Maker *maker, Made *link, const Row *row) {
+        Buf *shared = &link->parent->options;
+        _cleanup_(buf_deinit) Buf mark = {};
+        const char *at;
+        Value value;
+
+        buf_printf(&mark, "\x01%s %s\n", link_kind_family(link->kind)->name, row->key);
+        at = strstr(buf_text(shared), buf_text(&mark));
+        if (!at) {
+                bool written = (row->flags & ROW_REQUIRED || random_chance(maker->random, 30)) &&
+                               choose_value(maker, link, row, &value);
+
+                buf_add(shared, buf_text(&mark));
+                if (written)
+                        add_row(shared, row, &value);
+                buf_addc(shared, '\x02');
+                at = strstr(buf_text(shared), buf_text(&mark));
+        }
+        at += mark.size;
+        buf_addn(maker->out, at, (size_t)(strchr(at, '\x02') - at));
+        return true;
+}
+
+static void add_identity(Maker *maker, const Row *row) {
+        Value value = {.number = 1 + maker->identities++};
+
+        if (row->names)
+                value.number = row->names[random_below(maker->random, 2)].number;
+        add_row(maker->out, row, &value);
+}
+
+static void add_options(Maker *maker, Made *link) {
+        const Schema *schema = link->kind ? &link->kind->options : NULL;
+
+        for (size_t i = 0; schema && i < schema_size(schema); i++) {
+                const Row *row = schema_row(schema, i);
+                Value value;
+
+                if (row->flags & ROW_LOCAL || row->change == CHANGE_STATE || row->type->is_ref)
+                        continue;
+                if (row->flags & ROW_PER_PARENT)
+                        add_shared(maker, link, row);
+                else if (row->change == CHANGE_KEY)
+                        add_identity(maker, row);
+                else if (row->flags & ROW_REQUIRED || random_chance(maker->random, 6)) {
+                        if (!choose_value(maker, link, row, &value))
+                                continue;
+                        link->fixed |= is_fixed_value(row, &value);
+                        add_row(maker->out, row, &value);
+                }
+        }
+}
+
+static void add_port(Maker *maker, Made *link) {
+        const Schema *schema = link->master ? &link->master->kind->port : NULL;
+        bool begun = false;
+
+        if (!schema || !schema->name)
+                return;
+        for (size_t i = 0; i < schema_size(schema); i++) {
+                const Row *row = schema_row(schema, i);
+                Value value;
+
+                if (row->flags & ROW_LOCAL || row->change == CHANGE_STATE || row->type->is_ref ||
+                    !random_chance(maker->random, 6) || !choose_value(maker, link, row, &value))
+                        continue;
+                if (!begun)
+                        buf_printf(maker->out, "        %s:\n", schema->name);
+                begun = true;
+                buf_add(maker->out, "  ");
+                add_row(maker->out, row, &value);
+        }
+}
+
+static void add_common(Maker *maker, Made *link) {
+        static const LinkRow others[] = {
+                LINK_TXQUEUELEN, LINK_ALIAS, LINK_ARP, LINK_MULTICAST, LINK_ALLMULTICAST,
+                LINK_PROMISC,
+        };
+        Value value;
+
+        if (link->state != LINK_STATE_UP || random_chance(maker->random, 10))
+                add_row(maker->out, schema_row(&link_schema, LINK_STATE),
+                        &(Value){.number = link->state});
+        if (link->mtu)
+                add_row(maker->out, schema_row(&link_schema, LINK_MTU),
+                        &(Value){.number = link->mtu});
+        for (size_t i = 0; i < ELEMENTSOF(others); i++) {
+                const Row *row = schema_row(&link_schema, others[i]);
+
+                if (random_chance(maker->random, 8) && choose_value(maker, link, row, &value))
+                        add_row(maker->out, row, &value);
+        }
+        if (link->kind && !link->fixed && !link_kind_is(link->kind, KIND_NO_MAC) &&
+            random_chance(maker->random, 10))
+                buf_printf(maker->out, "        mac: 02:aa:00:00:%02x:%02x\n",
+                           (unsigned)random_below(maker->random, 256),
+                           (unsigned)random_below(maker->random, 256));
+}
+
+/* Few subnets, so that there are secondary addresses; every address once. */
+static void add_addresses(Maker *maker, const Made *link) {
+        size_t n = random_chance(maker->random, 40) ? random_below(maker->random, 4) : 0;
+
+        if (n == 0 || (link->mtu && link->mtu < 1280))
+                return;
+        buf_add(maker->out, "        addresses:\n");
+        for (size_t i = 0; i < n; i++) {
+                unsigned number = ++maker->addresses;
+
+                switch (random_below(maker->random, 5)) {
+                case 0:
+                        buf_printf(maker->out, "          - 2001:db8:%u::%x/64\n", number % 3, number);
+                        break;
+                case 1:
+                        buf_printf(maker->out, "          - {address: 10.9.0.%u, peer: 10.8.0.%u/32}\n",
+                                   number % 250 + 1, number % 250 + 1);
+                        break;
+                case 2:
+                        buf_printf(maker->out, "          - {address: 10.7.0.%u/24, scope: link, "
+                                   "broadcast: 10.7.0.255}\n", number % 250 + 1);
+                        break;
+                default:
+                        buf_printf(maker->out, "          - 10.%u.0.%u/24\n",
+                                   (unsigned)random_below(maker->random, 2), number % 250 + 1);
+                }
+        }
+}
+
+static void add_objects(Maker *maker, const Made *link) {
+        if (link->absent)
+                return;
+        add_addresses(maker, link);
+        if (random_chance(maker->random, 10))
+                buf_printf(maker->out, "        altnames: [alt-%s-%u]\n", link->name,
+                           maker->altnames++ % 4);
+        if (random_chance(maker->random, 10))
+                buf_printf(maker->out, "        sysctl: {ipv4.rp_filter: %u, ipv4.arp_ignore: 1}\n",
+                           (unsigned)random_below(maker->random, 3));
+}
+
+static void add_ref(Maker *maker, const char *key, const Made *from, const Made *to) {
+        if (from->space == to->space && random_chance(maker->random, 50))
+                buf_printf(maker->out, "        %s: %s\n", key, to->name);
+        else
+                buf_printf(maker->out, "        %s: %s/%s\n", key, space_name(to->space), to->name);
+}
+
+static void add_link(Maker *maker, Made *link) {
+        buf_printf(maker->out, "      %s:\n        optional: false\n", link->name);
+        if (link->kind && !link->far_end)
+                buf_printf(maker->out, "        kind: %s\n", link->kind->name);
+        if (link->parent)
+                add_ref(maker, "parent", link, link->said_parent);
+        if (link->master)
+                buf_printf(maker->out, "        master: %s\n", link->master->name);
+        if (link->peer && !link->far_end)
+                add_ref(maker, "peer", link, link->peer);
+        if (!link->far_end)
+                add_options(maker, link);
+        add_port(maker, link);
+        add_common(maker, link);
+        add_objects(maker, link);
+}
+
+static void add_space(Maker *maker, unsigned space) {
+        bool begun = false;
+
+        for (size_t i = 0; i < maker->n; i++) {
+                if (maker->links[i].space != space)
+                        continue;
+                if (!begun)
+                        buf_printf(maker->out, "%sinterfaces:\n", space ? "    " : "");
+                begun = true;
+                add_link(maker, &maker->links[i]);
+        }
+        if (!begun)
+                buf_printf(maker->out, "%sinterfaces: {}\n", space ? "    " : "");
+        if (random_chance(maker->random, 20))
+                buf_printf(maker->out, "%ssysctl: {net.ipv4.ip_forward: %u}\n", space ? "    " : "",
+                           (unsigned)random_below(maker->random, 2));
+}
+
+void random_network(Random *random, const RandomShape *shape, Buf *ret) {
+        Maker *maker = &(Maker){.random = random, .shape = shape, .out = ret};
+
+        maker->spaces = 1 + (unsigned)random_below(random, MIN(shape->namespaces + 1, SPACES_MAX));
+        maker->addresses = (unsigned)random_below(random, 200);
+        maker->identities = (unsigned)random_below(random, 100);
+        make_links(maker);
+        add_space(maker, 0);
+        if (maker->spaces > 1)
+                buf_add(ret, "namespaces:\n");
+        for (unsigned space = 1; space < maker->spaces; space++) {
+                buf_printf(ret, "  %s:\n", space_name(space));
+                add_space(maker, space);
+        }
+        for (size_t i = 0; i < maker->n; i++)
+                buf_deinit(&maker->links[i].options);
+        arena_deinit(&maker->arena);
+}
