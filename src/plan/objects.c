@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+/* What lives on links and in namespaces, and the namespaces themselves. */
+
+#include "planner.h"
+
+#include <errno.h>
+
+static const char *key_text(Planner *planner, const Object *object) {
+        _cleanup_(buf_deinit) Buf text = {};
+
+        object_key(object, &text);
+        return planner_text(planner, "%s", buf_text(&text));
+}
+
+/* Dragged up by its parent, to be set down again: that takes IPv6 addresses along. */
+static bool is_cycled(const Planner *planner, const LinkPlan *link) {
+        return link_state(link->wanted) == LINK_STATE_DOWN && planner_is_dragged_up(planner, link);
+}
+
+static Stage object_stage(const Planner *planner, const LinkPlan *link, const Object *object) {
+        if (object->type != &object_address)
+                return STAGE_DETAIL;
+        return is_cycled(planner, link) ? STAGE_LAST : STAGE_ADDRESS;
+}
+
+static Op *object_step(Planner *planner, OpType type, Stage stage, const LinkPlan *link,
+                       const Object *object) {
+        Op *op = planner_step(planner, type, stage, link->depth, link->item);
+
+        op->netns = link->wanted->netns->name;
+        op->name = link->wanted->name;
+        op->link = (Link *)link->wanted;
+        if (link->have && !link->create && !link->changes_netns)
+                op->ifindex = link->have->ifindex;
+        op->object = object;
+        op->object_rows = object->set.present;
+        return op;
+}
+
+/* A parameter has one row: its value; the line is better named after the parameter. */
+static void show_sysctl(Planner *planner, PlanItem *item, const Object *wanted,
+                        const Object *have) {
+        size_t row = (size_t)schema_find(&wanted->type->schema, "value");
+        bool known = have && attrset_has(&have->set, row);
+
+        planner_line(planner, item, planner_text(planner, "sysctl.%s", key_text(planner, wanted)),
+                     known ? have->set.values[row].text : NULL, wanted->set.values[row].text,
+                     wanted->at);
+}
+
+/* "addresses 10.0.0.1/24 scope: global -> link" */
+static void show_object_rows(Planner *planner, PlanItem *item, const Object *wanted,
+                             const Object *have, RowSet rows) {
+        const char *name = planner_text(planner, "%s %s", wanted->type->schema.name,
+                                        key_text(planner, wanted));
+        size_t i;
+
+        ROWSET_FOREACH(i, rows) {
+                const Row *row = schema_row(wanted->set.schema, i);
+
+                planner_line(planner, item, planner_text(planner, "%s %s", name, row->key),
+                             planner_value(planner, row, &have->set.values[i]),
+                             planner_value(planner, row, &wanted->set.values[i]), wanted->at);
+        }
+}
+
+static void show_object(Planner *planner, PlanItem *item, const Object *wanted, const Object *have) {
+        if (wanted->type->transport == TRANSPORT_SYSCTL)
+                show_sysctl(planner, item, wanted, have);
+        else
+                planner_line(planner, item, wanted->type->schema.name,
+                             have ? key_text(planner, have) : NULL, key_text(planner, wanted),
+                             wanted->at);
+}
+
+/* Ours by the mark, by the record, or because the link was made with nothing on it. */
+static bool is_our_object(const Planner *planner, const LinkPlan *link, const Object *have) {
+        const Value *protocol = attrset_get(&have->set, "protocol");
+        _cleanup_(buf_deinit) Buf path = {};
+        const RecordEntry *entry;
+
+        if (protocol && protocol->number == PROTOCOL_OURS)
+                return true;
+        object_path(link->wanted, NULL, have, &path);
+        entry = record_find(planner->record, buf_text(&path));
+        return entry && entry->made;
+}
+
+static void change_object(Planner *planner, LinkPlan *link, const Object *wanted,
+                          const Object *have, RowSet differ) {
+        Change worst = CHANGE_LIVE;
+        const Row *worst_row = NULL;
+        size_t i;
+
+        ROWSET_FOREACH(i, differ)
+                if (schema_row(wanted->set.schema, i)->change > worst) {
+                        worst_row = schema_row(wanted->set.schema, i);
+                        worst = worst_row->change;
+                }
+        if (worst == CHANGE_LIVE) {
+                object_step(planner, OP_OBJECT_SET, object_stage(planner, link, wanted), link, wanted);
+        } else if (is_our_object(planner, link, have)) {
+                object_step(planner, OP_OBJECT_DEL, object_stage(planner, link, wanted), link, have);
+                object_step(planner, OP_OBJECT_ADD, object_stage(planner, link, wanted), link, wanted);
+        } else {
+                item_judge(link->item, VERDICT_CONFLICT,
+                           planner_text(planner, "%s is there, not added by mvnetd, with another %s",
+                                        key_text(planner, wanted), worst_row->key));
+                return;
+        }
+        if (wanted->type->transport == TRANSPORT_SYSCTL)
+                show_sysctl(planner, link->item, wanted, have);
+        else
+                show_object_rows(planner, link->item, wanted, have, differ);
+}
+
+/* Down or moved links lose their IPv6 addresses, whatever the last dump said. */
+static bool survives(const Planner *planner, const LinkPlan *link, const Object *have) {
+        const Value *address = have->type == &object_address ? attrset_get(&have->set, "address") : NULL;
+
+        if (link->changes_netns)
+                return have->type == &object_altname;
+        if (address && address->family == 10 && is_cycled(planner, link))
+                return false;
+        return !address || address->family != 10 /* AF_INET6 */ || link->no_state ||
+               !(link->differ[SECTION_COMMON] & ROW_BIT(LINK_STATE)) ||
+               link_state(link->wanted) != LINK_STATE_DOWN;
+}
+
+void planner_objects(Planner *planner, LinkPlan *link) {
+        for (const Object *wanted = link->wanted->objects; wanted; wanted = wanted->next) {
+                Object *have = link->have && !link->create
+                        ? object_find(link->have->objects, wanted) : NULL;
+                bool sysctl = wanted->type->transport == TRANSPORT_SYSCTL;
+                RowSet differ, unknown = 0;
+
+                if (have && !survives(planner, link, have))
+                        have = NULL;
+                if (!have) {
+                        object_step(planner, sysctl ? OP_OBJECT_SET : OP_OBJECT_ADD,
+                                    object_stage(planner, link, wanted), link, wanted);
+                        show_object(planner, link->item, wanted, NULL);
+                        continue;
+                }
+                differ = attrset_diff(&wanted->set, &have->set, true, &unknown);
+                if (sysctl)
+                        differ |= unknown;
+                if (differ)
+                        change_object(planner, link, wanted, have, differ);
+        }
+}
+
+bool planner_objects_differ(const LinkPlan *link) {
+        for (const Object *wanted = link->wanted->objects; wanted; wanted = wanted->next) {
+                const Object *have = object_find(link->have->objects, wanted);
+
+                if (!have || attrset_diff(&wanted->set, &have->set, true, NULL))
+                        return true;
+        }
+        return false;
+}
+
+void planner_netns_objects(Planner *planner, const Namespace *netns, PlanItem *item) {
+        const Namespace *there = network_find_namespace(planner->have, netns->name);
+
+        for (const Object *wanted = netns->objects; wanted; wanted = wanted->next) {
+                Object *have = there && there->exists ? object_find(there->objects, wanted) : NULL;
+                RowSet unknown = 0;
+                Op *op;
+
+                if (have && !(attrset_diff(&wanted->set, &have->set, true, &unknown) | unknown))
+                        continue;
+                op = planner_step(planner, OP_OBJECT_SET, STAGE_NETNS_SYSCTL, 0, item);
+                op->netns = op->name = netns->name;
+                op->object = wanted;
+                op->object_rows = wanted->set.present;
+                show_object(planner, item, wanted, have);
+        }
+}
+
+static void plan_netns(Planner *planner, const Namespace *netns) {
+        const Namespace *have = network_find_namespace(planner->have, netns->name);
+        bool exists = netns->type == NETNS_HOST || (have && have->exists);
+        bool silent = netns->type == NETNS_HOST && !netns->objects;
+        const char *claimed;
+        PlanItem *item;
+        Op *op;
+
+        if (silent)
+                return;
+        item = planner_item(planner, ITEM_NETNS, netns->name, "namespace", netns->at);
+        claimed = record_claimed_by(planner->record, planner_text(planner, "%s/", netns->name));
+        if (!exists && netns->type != NETNS_NAMED)
+                item_judge(item, VERDICT_WAITING,
+                           have && have->reason ? have->reason : "waiting for it to appear");
+        else if (!exists && have && have->reason && !have->dead)
+                item_judge(item, VERDICT_CONFLICT, have->reason);
+        else if (claimed && !exists)
+                item_judge(item, VERDICT_CONFLICT,
+                           planner_text(planner, "belongs to the configuration '%s'", claimed));
+        if (item->verdict != VERDICT_OK)
+                return;
+        if (!exists) {
+                op = planner_step(planner, OP_NETNS_ADD, STAGE_NETNS_ADD, 0, item);
+                op->netns = op->name = netns->name;
+                op->space = netns;
+                item_judge(item, VERDICT_CREATE, "");
+        }
+        planner_netns_objects(planner, netns, item);
+}
+
+void planner_namespaces(Planner *planner) {
+        for (const Namespace *netns = planner->wanted->namespaces; netns; netns = netns->hh.next)
+                plan_netns(planner, netns);
+}
+
+/* What a dump has to look at: all that is wanted, and all that the record speaks of. */
+static int scope_object(Arena *arena, Object *to, const Object *from) {
+        size_t key = 0;
+
+        to->set = from->set;
+        to->set.values = arena_new_n(arena, Value, schema_size(from->set.schema));
+        if (!to->set.values)
+                return -ENOMEM;
+        to->set.present = ROW_BIT(key);
+        return value_copy(arena, schema_row(from->set.schema, key), &from->set.values[key],
+                          &to->set.values[key]);
+}
+
+static int scope_objects(const Object *list, Link *link, Namespace *netns) {
+        for (const Object *object = list; object; object = object->next) {
+                Object *copy;
+
+                if (object->type->transport != TRANSPORT_SYSCTL)
+                        continue;
+                copy = link ? link_add_object(link, object->type)
+                            : namespace_add_object(netns, object->type);
+                if (!copy || scope_object(&netns->network->arena, copy, object) < 0)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+static Link *scope_link(Namespace *netns, const char *name) {
+        Link *link = namespace_find_link(netns, name);
+
+        return link ? link : namespace_add_link(netns, name);
+}
+
+static int scope_wanted_links(const Namespace *wanted, Namespace *netns) {
+        for (const Link *link = wanted->links; link; link = link->hh.next) {
+                bool matched = link->match.present;
+                Link *copy = matched || link->objects ? scope_link(netns, link->name) : NULL;
+
+                if ((matched || link->objects) && !copy)
+                        return -ENOMEM;
+                if (matched)
+                        copy->match = link->match;
+                if (copy && scope_objects(link->objects, copy, netns) < 0)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+static int scope_wanted(const Network *wanted, Network *scope) {
+        for (const Namespace *netns = wanted->namespaces; netns; netns = netns->hh.next) {
+                Namespace *copy = network_find_namespace(scope, netns->name);
+
+                if (!copy)
+                        copy = network_add_namespace(scope, netns->name, netns->type);
+                if (!copy)
+                        return -ENOMEM;
+                copy->path = netns->path ? arena_strdup(&scope->arena, netns->path) : NULL;
+                copy->pid = netns->pid;
+                if ((netns->path && !copy->path) || scope_wanted_links(netns, copy) < 0 ||
+                    scope_objects(netns->objects, NULL, copy) < 0)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+static int scope_sysctl(Namespace *netns, const char *link, const ObjectType *type,
+                        const char *key) {
+        Link *on = link ? scope_link(netns, link) : NULL;
+        Object *object;
+        ParseScope parse = {.arena = &netns->network->arena};
+        Value value;
+
+        if (link && !on)
+                return -ENOMEM;
+        if (value_parse(schema_row(&type->schema, 0), &parse, key, &value) != 0)
+                return 0; /* no key of ours: nothing to read */
+        object = on ? link_add_object(on, type) : namespace_add_object(netns, type);
+        if (!object)
+                return -ENOMEM;
+        attrset_set(&object->set, 0, value);
+        return 0;
+}
+
+/* "ns1/eth0 sysctl ipv4.rp_filter", "ns1/", "br0", "ns1 sysctl net.core.somaxconn". */
+static int scope_entry(const RecordEntry *entry, Network *scope) {
+        static const char sysctl[] = " sysctl ";
+        const char *object = strstr(entry->path, sysctl), *slash = strchr(entry->path, '/');
+        const char *end = entry->path + strcspn(entry->path, " ");
+        bool on_link = !object || entry->ifindex;
+        const char *name = HOST;
+        const RecordRow *path = record_row(entry, "path"), *pid = record_row(entry, "pid");
+        uint64_t number = 0;
+        Namespace *netns;
+
+        if (slash && slash < end)
+                name = arena_strndup(&scope->arena, entry->path, (size_t)(slash - entry->path));
+        else if (!on_link)
+                name = arena_strndup(&scope->arena, entry->path, (size_t)(end - entry->path));
+        if (!name)
+                return -ENOMEM;
+        netns = network_find_namespace(scope, name);
+        if (!netns) {
+                netns = network_add_namespace(scope, name, path  ? NETNS_PATH
+                                                           : pid ? NETNS_PID
+                                                                 : NETNS_NAMED);
+                if (!netns)
+                        return -ENOMEM;
+                netns->dropped = true;
+        }
+        if (path && netns->dropped && !(netns->path = arena_strdup(&scope->arena, path->set)))
+                return -ENOMEM;
+        if (pid && netns->dropped && text_to_u64(pid->set, &number) == 0)
+                netns->pid = (int)number;
+        if (!object)
+                return 0;
+        if (!on_link)
+                return scope_sysctl(netns, NULL, &object_sysctl, object + strlen(sysctl));
+        name = slash && slash < end ? slash + 1 : entry->path;
+        name = arena_strndup(&scope->arena, name, (size_t)(end - name));
+        return name ? scope_sysctl(netns, name, &object_link_sysctl, object + strlen(sysctl))
+                    : -ENOMEM;
+}
+
+int plan_scope(const Network *wanted, const Record *record, Network **ret) {
+        _cleanup_(network_freep) Network *scope = NULL;
+        int r = network_new(&scope);
+
+        if (r == 0)
+                r = scope_wanted(wanted, scope);
+        for (const RecordEntry *entry = record->entries; r == 0 && entry; entry = entry->hh.next)
+                r = scope_entry(entry, scope);
+        if (r < 0)
+                return r;
+        *ret = scope;
+        scope = NULL;
+        return 0;
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the record holds and the files no longer mention: links that we made go, what we set on
+ * others is put back, objects and namespaces of ours go. Nothing is undone on the strength of a
+ * name: the namespace's inode and the ifindex must be those in the record.
+ */
+
+#include "planner.h"
+
+static Namespace *netns_by_inode(const Network *network, uint64_t inode) {
+        for (Namespace *netns = network->namespaces; netns; netns = netns->hh.next)
+                if (netns->exists && netns->inode == inode)
+                        return netns;
+        return NULL;
+}
+
+static bool is_link_path(const char *path) {
+        size_t n = strlen(path);
+
+        return n && path[n - 1] != '/' && !strchr(path, ' ');
+}
+
+static bool is_netns_path(const char *path) {
+        size_t n = strlen(path);
+
+        return n && path[n - 1] == '/';
+}
+
+/* Somebody else's link that would go, or lose its master, with this one. */
+const char *planner_foreign_on(Planner *planner, const LinkPlan *link) {
+        const Uppers *uppers = planner_uppers(planner, link->have);
+
+        for (const struct Upper *upper = uppers ? uppers->first : NULL; upper; upper = upper->next) {
+                const LinkPlan *plan = planner_by_have(planner, upper->link);
+
+                if (plan && (plan->ours || upper->port))
+                        continue;
+                if (record_find_link(planner->record, upper->link->netns->inode,
+                                     upper->link->ifindex))
+                        continue;
+                return planner_path(planner, upper->link);
+        }
+        return NULL;
+}
+
+static LinkPlan *drop(Planner *planner, const RecordEntry *entry, const Link *have) {
+        LinkPlan *link = arena_new(planner->arena, LinkPlan);
+
+        if (!link) {
+                planner->failed = true;
+                return NULL;
+        }
+        *link = (LinkPlan){.have = have, .entry = entry, .ours = entry->made};
+        link->item = planner_item(planner, ITEM_LINK, planner_path(planner, have), have->kind_name,
+                                  (Location){});
+        link->item->have = have;
+        HASH_ADD(by_have, planner->existing, have, sizeof(link->have), link);
+        if (planner->last_undone)
+                planner->last_undone->next = link;
+        else
+                planner->undone = link;
+        planner->last_undone = link;
+        return link;
+}
+
+static void undo_link(Planner *planner, LinkPlan *link) {
+        const char *foreign;
+
+        if (!link->entry->made) {
+                planner_aim(planner, link);
+                item_judge(link->item, VERDICT_STAYS, "not made by mvnetd");
+                return;
+        }
+        foreign = planner_foreign_on(planner, link);
+        if (foreign) {
+                item_judge(link->item, VERDICT_CONFLICT,
+                           planner_text(planner, "no longer in the file, but %s, which mvnetd did "
+                                        "not make, would go with it", foreign));
+                return;
+        }
+        link->remove = true;
+        item_judge(link->item, VERDICT_DELETE, "no longer in the file");
+}
+
+/* Foreign is what is neither wanted nor in the record, so this needs all links matched, no more. */
+static void undo_links(Planner *planner) {
+        for (LinkPlan *link = planner->undone; link && !planner->failed; link = link->next)
+                undo_link(planner, link);
+}
+
+void planner_undo_links(Planner *planner) {
+        const RecordEntry *entry;
+
+        for (entry = planner->record->entries; entry; entry = entry->hh.next) {
+                const Namespace *netns = netns_by_inode(planner->have, entry->netns);
+                const Link *have = netns ? namespace_find_ifindex(netns, entry->ifindex) : NULL;
+
+                if (!is_link_path(entry->path))
+                        continue;
+                if (!have && !network_find_path(planner->wanted, entry->path))
+                        planner_forget(planner, entry->path, NULL);
+                else if (have && !planner_by_have(planner, have))
+                        drop(planner, entry, have);
+        }
+        undo_links(planner);
+}
+
+static bool split_object_path(const char *path, char link[128], char type[32], const char **ret_key) {
+        const char *first = strchr(path, ' '), *second = first ? strchr(first + 1, ' ') : NULL;
+
+        if (!second || (size_t)(first - path) >= 128 || (size_t)(second - first) > 32)
+                return false;
+        memcpy(link, path, (size_t)(first - path));
+        link[first - path] = '\0';
+        memcpy(type, first + 1, (size_t)(second - first - 1));
+        type[second - first - 1] = '\0';
+        *ret_key = second + 1;
+        return true;
+}
+
+static Object *find_by_key(Object *list, const char *type, const char *key) {
+        for (Object *object = list; object; object = object->next) {
+                _cleanup_(buf_deinit) Buf text = {};
+
+                object_key(object, &text);
+                if (streq(object->type->schema.name, type) && streq(buf_text(&text), key))
+                        return object;
+        }
+        return NULL;
+}
+
+static const char *object_text(Planner *planner, const Object *object) {
+        _cleanup_(buf_deinit) Buf text = {};
+
+        object_key(object, &text);
+        return planner_text(planner, "%s", buf_text(&text));
+}
+
+/* A parameter goes back to the value that was found before; there is no such thing as none. */
+static void undo_sysctl(Planner *planner, const RecordEntry *entry, const Object *have,
+                        const Link *link, const Namespace *netns, PlanItem *item) {
+        const RecordRow *recorded = record_row(entry, "value");
+        size_t row = (size_t)schema_find(&have->type->schema, "value");
+        ParseScope scope = {.arena = planner->arena};
+        Object *back = arena_new(planner->arena, Object);
+        Value value;
+        Op *op;
+
+        if (!back || attrset_copy(&have->set, planner->arena, &back->set) < 0) {
+                planner->failed = true;
+                return;
+        }
+        if (!recorded || !recorded->was || !attrset_has(&have->set, row) ||
+            value_parse(schema_row(&have->type->schema, row), &scope, recorded->was, &value) != 0 ||
+            value_equal(schema_row(&have->type->schema, row), &value, &have->set.values[row])) {
+                planner_forget(planner, entry->path, NULL);
+                return;
+        }
+        back->type = have->type;
+        attrset_set(&back->set, row, value);
+        op = planner_step(planner, OP_OBJECT_SET, STAGE_OBJECT_DEL, 0, item);
+        op->netns = netns->name;
+        op->name = link ? link->name : netns->name;
+        op->link = (Link *)link;
+        op->ifindex = link ? link->ifindex : 0;
+        op->object = back;
+        op->object_rows = ROW_BIT(row);
+        op->undoes = true;
+        planner_line(planner, item,
+                     planner_text(planner, "sysctl.%s", object_text(planner, have)),
+                     have->set.values[row].text, recorded->was, (Location){});
+}
+
+static void undo_link_object(Planner *planner, const RecordEntry *entry, const char *type,
+                             const char *key) {
+        const Namespace *netns = netns_by_inode(planner->have, entry->netns);
+        const Link *have = netns ? namespace_find_ifindex(netns, entry->ifindex) : NULL;
+        const LinkPlan *link = planner_by_have(planner, have);
+        Object *object = have ? find_by_key(have->objects, type, key) : NULL;
+        Op *op;
+
+        if (!object || !entry->made) {
+                if (!object || object->type->transport != TRANSPORT_SYSCTL) {
+                        planner_forget(planner, entry->path, NULL);
+                        return;
+                }
+        }
+        if (link && link->remove)
+                return; /* goes with the link, and is forgotten once it is gone */
+        if (link && link->wanted && find_by_key(link->wanted->objects, type, key))
+                return;
+        if (!link)
+                link = drop(planner, entry, have);
+        if (!link)
+                return;
+        if (object->type->transport == TRANSPORT_SYSCTL) {
+                undo_sysctl(planner, entry, object, have, netns, link->item);
+                return;
+        }
+        op = planner_step(planner, OP_OBJECT_DEL, STAGE_OBJECT_DEL, 0, link->item);
+        op->netns = netns->name;
+        op->name = have->name;
+        op->link = (Link *)have;
+        op->ifindex = have->ifindex;
+        op->object = object;
+        planner_line(planner, link->item, object->type->schema.name, object_text(planner, object),
+                     NULL, (Location){});
+}
+
+static PlanItem *netns_item(Planner *planner, const char *name) {
+        for (size_t i = 0; i < planner->plan->n_items; i++) {
+                PlanItem *item = planner->plan->items[i];
+
+                if (item->type == ITEM_NETNS && streq(item->path, name))
+                        return item;
+        }
+        return planner_item(planner, ITEM_NETNS, planner_text(planner, "%s", name), "", (Location){});
+}
+
+static void undo_netns_object(Planner *planner, const RecordEntry *entry, const char *name,
+                              const char *type, const char *key) {
+        const Namespace *have = network_find_namespace(planner->have, name);
+        const Namespace *wanted = network_find_namespace(planner->wanted, name);
+        Object *object;
+
+        if (wanted && find_by_key(wanted->objects, type, key))
+                return;
+        object = have && have->exists && have->inode == entry->netns
+                ? find_by_key(have->objects, type, key) : NULL;
+        if (object)
+                undo_sysctl(planner, entry, object, NULL, have, netns_item(planner, name));
+        else
+                planner_forget(planner, entry->path, NULL);
+}
+
+static void undo_object(Planner *planner, const RecordEntry *entry) {
+        char owner[128], type[32];
+        const char *key;
+
+        if (!split_object_path(entry->path, owner, type, &key))
+                planner_forget(planner, entry->path, NULL);
+        else if (entry->ifindex)
+                undo_link_object(planner, entry, type, key);
+        else
+                undo_netns_object(planner, entry, owner, type, key);
+}
+
+/* Made by modules in every namespace; they can't be deleted (ip_tunnel.c, 6.1). */
+static bool is_fallback(const Link *link) {
+        static const char *const names[] = {"lo",     "tunl0",   "gre0",    "gretap0",  "erspan0",
+                                            "sit0",   "ip6tnl0", "ip6gre0", "ip_vti0",  "ip6_vti0"};
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (streq(link->name, names[i]))
+                        return true;
+        return false;
+}
+
+static const char *foreign_in(Planner *planner, const Namespace *netns) {
+        for (const Link *link = netns->links; link; link = link->hh.next) {
+                const LinkPlan *plan = planner_by_have(planner, link);
+
+                if (!is_fallback(link) && !(plan && (plan->remove || plan->changes_netns)))
+                        return planner_path(planner, link);
+        }
+        return NULL;
+}
+
+static void undo_netns(Planner *planner, const RecordEntry *entry) {
+        const char *name = planner_text(planner, "%.*s", (int)strlen(entry->path) - 1, entry->path);
+        const Namespace *have = network_find_namespace(planner->have, name);
+        const char *foreign;
+        PlanItem *item;
+        Op *op;
+
+        if (network_find_namespace(planner->wanted, name))
+                return;
+        if (!have || !have->exists || !entry->made || have->inode != entry->netns) {
+                planner_forget(planner, entry->path, NULL);
+                return;
+        }
+        item = netns_item(planner, name);
+        item->kind = "namespace";
+        foreign = foreign_in(planner, have);
+        if (foreign)
+                item_judge(item, VERDICT_STAYS,
+                           planner_text(planner, "no longer in the file, but %s is in it", foreign));
+        else if (have->used_by)
+                item_judge(item, VERDICT_STAYS,
+                           planner_text(planner, "no longer in the file, but in use by process %d",
+                                        have->used_by));
+        if (item->verdict != VERDICT_OK)
+                return;
+        item_judge(item, VERDICT_DELETE, "no longer in the file");
+        op = planner_step(planner, OP_NETNS_DEL, STAGE_NETNS_DEL, 0, item);
+        op->netns = op->name = have->name;
+        op->space = have;
+}
+
+/* A NIC goes back to where it was found. */
+static void undo_place(Planner *planner, LinkPlan *link) {
+        const RecordRow *place = record_row(link->entry, "place");
+        const char *slash = place && place->was ? strchr(place->was, '/') : NULL;
+        Op *op;
+
+        if (!place || !place->was || streq(place->was, link->item->path)) {
+                if (place)
+                        planner_forget(planner, link->entry->path, "place");
+                return;
+        }
+        op = planner_step(planner, OP_LINK_MOVE, STAGE_MOVE, 1, link->item);
+        op->netns = link->have->netns->name;
+        op->name = link->have->name;
+        op->ifindex = link->have->ifindex;
+        op->to.netns = slash ? planner_text(planner, "%.*s", (int)(slash - place->was), place->was)
+                             : HOST;
+        op->to.link = slash ? slash + 1 : place->was;
+        link->changes_netns = !streq(op->to.netns, op->netns);
+        planner_line(planner, link->item, "place", link->item->path, place->was, (Location){});
+}
+
+void planner_undo_rest(Planner *planner) {
+        const RecordEntry *entry;
+
+        for (entry = planner->record->entries; entry; entry = entry->hh.next)
+                if (strchr(entry->path, ' '))
+                        undo_object(planner, entry);
+        for (LinkPlan *link = planner->undone; link; link = link->next)
+                if (!strchr(link->entry->path, ' ') && !link->entry->made)
+                        undo_place(planner, link);
+        for (entry = planner->record->entries; entry; entry = entry->hh.next)
+                if (is_netns_path(entry->path))
+                        undo_netns(planner, entry);
+        for (LinkPlan *link = planner->undone; link; link = link->next)
+                if (!link->item->n_ops && link->entry && !link->entry->made &&
+                    !strchr(link->entry->path, ' '))
+                        planner_forget(planner, link->entry->path, NULL);
+}
