@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One operation as one netlink message. Values are put by the types of their rows; what is here is
+ * which message, with which flags, and what nests around.
+ */
+
+#include "kernel/internal.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/if.h>
+#include <linux/if_link.h>
+
+void request_init(Request *request, const PutScope *callbacks) {
+        request->scope = *callbacks;
+        request->scope.message = mnl_nlmsg_put_header(request->buffer);
+        request->scope.size = sizeof(request->buffer);
+        request->placed.n = 0;
+        request->only = NULL;
+        request->rows = 0;
+}
+
+static void *begin(Request *request, uint16_t type, uint16_t flags, size_t header_size) {
+        struct nlmsghdr *message = request->scope.message;
+
+        message->nlmsg_type = type;
+        message->nlmsg_flags = flags;
+        return mnl_nlmsg_put_extra_header(message, header_size);
+}
+
+static void begin_link(Request *request, uint16_t type, uint16_t flags, int ifindex) {
+        struct ifinfomsg *info = begin(request, type, flags, sizeof(*info));
+
+        info->ifi_family = AF_UNSPEC;
+        info->ifi_index = ifindex;
+}
+
+static int put_text(Request *request, uint16_t nla, const char *text) {
+        return put_attr(&request->scope, nla, text, strlen(text) + 1);
+}
+
+static int put_number(Request *request, uint16_t nla, uint32_t number) {
+        return put_attr(&request->scope, nla, &number, sizeof(number));
+}
+
+static int put_rows(Request *request, const AttrSet *set, RowSet rows) {
+        size_t i;
+
+        ROWSET_FOREACH(i, rows) {
+                request->rows++;
+                request->only = request->rows == 1 ? schema_row(set->schema, i) : NULL;
+        }
+        return attrset_encode(set, rows, &request->scope, &request->placed);
+}
+
+const Row *request_row(const Request *request, uint32_t offset) {
+        const Placement *best = NULL;
+
+        /* A peer's rows stand within the row that makes the peer: the innermost is meant. */
+        for (size_t i = 0; offset && i < request->placed.n; i++) {
+                const Placement *placed = &request->placed.items[i];
+
+                if (offset < placed->offset || offset >= placed->end)
+                        continue;
+                if (!best || placed->end - placed->offset < best->end - best->offset)
+                        best = placed;
+        }
+        return best ? best->row : request->only;
+}
+
+/* IFLA_LINKINFO with what a kind has to say; `data`: also if no row is to be sent. */
+static int put_info(Request *request, const char *name, uint16_t kind_nla, uint16_t data_nla,
+                    const AttrSet *set, RowSet rows, bool data) {
+        struct nlattr *info = put_nest(&request->scope, IFLA_LINKINFO), *nest = NULL;
+        int r;
+
+        if (!info)
+                return -EMSGSIZE;
+        r = put_text(request, kind_nla, name);
+        if (r < 0)
+                return r;
+        if (rows || data) {
+                nest = put_nest(&request->scope, data_nla);
+                r = nest ? put_rows(request, set, rows) : -EMSGSIZE;
+                if (r < 0)
+                        return r;
+                put_nest_end(&request->scope, nest);
+        }
+        put_nest_end(&request->scope, info);
+        return 0;
+}
+
+/*
+ * EXCL always: without it, a link of that name would be changed, or even moved elsewhere (6.18).
+ */
+int encode_link_add(Request *request, const Op *op, const char *name) {
+        const Link *link = op->link;
+        int r;
+
+        if (!link->kind)
+                return -EINVAL;
+        begin_link(request, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);
+        r = put_text(request, IFLA_IFNAME, name);
+        if (r == 0)
+                r = put_rows(request, &link->common, op->rows[SECTION_COMMON]);
+        if (r == 0)
+                r = put_info(request, link->kind->name, IFLA_INFO_KIND, IFLA_INFO_DATA,
+                             &link->options, op->rows[SECTION_OPTIONS],
+                             link_kind_is(link->kind, KIND_DATA_ALWAYS));
+        return r;
+}
+
+int encode_peer(Request *request, const Op *op, const char *name, int netns_fd) {
+        PutScope *scope = &request->scope;
+        int r;
+
+        if (mnl_nlmsg_size(sizeof(struct ifinfomsg)) > scope->size - scope->message->nlmsg_len)
+                return -EMSGSIZE;
+        mnl_nlmsg_put_extra_header(scope->message, sizeof(struct ifinfomsg));
+        r = put_text(request, IFLA_IFNAME, name);
+        if (r == 0 && op->peer)
+                r = put_rows(request, &op->peer->common, op->peer_rows);
+        if (r == 0 && netns_fd >= 0)
+                r = put_number(request, IFLA_NET_NS_FD, (uint32_t)netns_fd);
+        return r;
+}
+
+/* The kind whose ports these rows are of. The kernel reads it, but asks the master (6.18). */
+static const char *port_kind_name(const AttrSet *port) {
+        for (size_t i = 0; i < link_kinds_n; i++)
+                if (&link_kinds[i]->port == port->schema)
+                        return link_kinds[i]->name;
+        return "";
+}
+
+int encode_link_set(Request *request, const Op *op, int ifindex) {
+        const Link *link = op->link;
+        RowSet rows = op->rows[op->section];
+
+        switch (op->section) {
+        case SECTION_COMMON:
+                begin_link(request, RTM_SETLINK, 0, ifindex);
+                return put_rows(request, &link->common, rows);
+        case SECTION_OPTIONS:
+                if (!link->kind)
+                        return -EINVAL;
+                /* RTM_SETLINK would ignore IFLA_LINKINFO and say that all is well (all kernels). */
+                begin_link(request, RTM_NEWLINK, 0, ifindex);
+                return put_info(request, link->kind->name, IFLA_INFO_KIND, IFLA_INFO_DATA,
+                                &link->options, rows, true);
+        case SECTION_PORT:
+                begin_link(request, RTM_NEWLINK, 0, ifindex);
+                return put_info(request, port_kind_name(&link->port), IFLA_INFO_SLAVE_KIND,
+                                IFLA_INFO_SLAVE_DATA, &link->port, rows, true);
+        case _SECTION_N:
+                break;
+        }
+        return -EINVAL;
+}
+
+int encode_link_move(Request *request, int ifindex, const char *name, int netns_fd) {
+        int r = 0;
+
+        begin_link(request, RTM_SETLINK, 0, ifindex);
+        if (netns_fd >= 0)
+                r = put_number(request, IFLA_NET_NS_FD, (uint32_t)netns_fd);
+        /* With the namespace, so that the old name may be in use over there. */
+        return r == 0 ? put_text(request, IFLA_IFNAME, name) : r;
+}
+
+int encode_link_flags(Request *request, int ifindex, unsigned flags, unsigned change) {
+        struct ifinfomsg *info;
+
+        begin_link(request, RTM_SETLINK, 0, ifindex);
+        info = mnl_nlmsg_get_payload(request->scope.message);
+        info->ifi_flags = flags;
+        info->ifi_change = change;
+        return 0;
+}
+
+int encode_link_group(Request *request, int ifindex, uint32_t group) {
+        begin_link(request, RTM_SETLINK, 0, ifindex);
+        return put_number(request, IFLA_GROUP, group);
+}
+
+int encode_link_del(Request *request, int ifindex) {
+        begin_link(request, RTM_DELLINK, 0, ifindex);
+        return 0;
+}
+
+int encode_group_del(Request *request, uint32_t group) {
+        begin_link(request, RTM_DELLINK, 0, 0);
+        return put_number(request, IFLA_GROUP, group);
+}
+
+static RowSet key_rows(const AttrSet *set) {
+        RowSet keys = 0;
+        size_t i;
+
+        ROWSET_FOREACH(i, set->present)
+                if (schema_row(set->schema, i)->change == CHANGE_KEY)
+                        keys |= ROW_BIT(i);
+        return keys;
+}
+
+/* What is changed is replaced as a whole: an address without its lifetimes would last for ever. */
+int encode_object(Request *request, const Op *op, int ifindex) {
+        const ObjectType *type = op->object->type;
+        const AttrSet *set = &op->object->set;
+        bool del = op->type == OP_OBJECT_DEL;
+        struct nlattr *nest = NULL;
+        uint16_t flags = 0;
+        int r;
+
+        if (op->type == OP_OBJECT_ADD)
+                flags = NLM_F_CREATE | NLM_F_EXCL;
+        else if (op->type == OP_OBJECT_SET)
+                flags = NLM_F_REPLACE;
+        begin(request, del ? type->message_del : type->message_new, flags, type->header_size);
+        r = type->begin ? type->begin(&request->scope, ifindex) : 0;
+        if (r < 0)
+                return r;
+        if (type->nest) {
+                nest = put_nest(&request->scope, type->nest);
+                if (!nest)
+                        return -EMSGSIZE;
+        }
+        r = put_rows(request, set, del ? key_rows(set) : set->present);
+        if (op->type == OP_OBJECT_SET && __builtin_popcountll(op->object_rows) == 1)
+                request->only = schema_row(set->schema, (size_t)__builtin_ctzll(op->object_rows));
+        if (r == 0 && nest)
+                put_nest_end(&request->scope, nest);
+        return r;
+}

@@ -1,0 +1,679 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A kernel in memory, for tests: a Network that answers as Linux does. It refuses what Linux
+ * refuses, ignores what Linux ignores, and changes what Linux changes on the way. What it knows of
+ * kinds is what their tables say, so a plan that is right here is right because the tables are.
+ */
+
+#include "kernel/fake.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+int fake_refuse(OpResult *result, int error, const Row *row, const char *format, ...) {
+        va_list ap;
+
+        result->error = error;
+        result->row = row;
+        va_start(ap, format);
+        vsnprintf(result->message, sizeof(result->message), format, ap);
+        va_end(ap);
+        return error;
+}
+
+static FakeKernel *fake_kernel(Kernel *kernel) {
+        return (FakeKernel *)kernel;
+}
+
+Namespace *fake_space(FakeKernel *kernel, const char *name) {
+        Namespace *netns = network_find_namespace(kernel->world, name);
+
+        return netns && netns->exists && !netns->dead ? netns : NULL;
+}
+
+bool fake_name_taken(const Namespace *netns, const char *name) {
+        for (const Link *link = netns->links; link; link = link->hh.next) {
+                if (streq(link->name, name))
+                        return true;
+                for (const Object *object = link->objects; object; object = object->next)
+                        if (object->type == &object_altname &&
+                            streq(object->set.values[0].text, name))
+                                return true;
+        }
+        return false;
+}
+
+/* Values. */
+
+int fake_set_value(FakeKernel *kernel, AttrSet *set, size_t row, const Value *value) {
+        Value copy = {};
+        int r = value_copy(&kernel->world->arena, schema_row(set->schema, row), value, &copy);
+
+        if (r == 0)
+                attrset_set(set, row, copy);
+        return r;
+}
+
+/* A row whose value is the kernel's business has one all the same. */
+static Value any_value(const Row *row) {
+        Value value = {};
+
+        if (row->names)
+                value.number = row->names[0].number;
+        else if (row->type->is_number)
+                value.number = (uint64_t)row->min;
+        else if (row->type->is_text && row->type->shape == SHAPE_SCALAR)
+                value.text = "";
+        return value;
+}
+
+int fake_fill(FakeKernel *kernel, AttrSet *set, bool choice) {
+        ParseScope scope = {.arena = &kernel->world->arena, .netns = HOST};
+        size_t n = set->schema ? schema_size(set->schema) : 0;
+
+        for (size_t i = 0; i < n; i++) {
+                const Row *row = schema_row(set->schema, i);
+                Value value = {};
+                int r;
+
+                if (attrset_has(set, i) || row->flags & ROW_LOCAL || row->change == CHANGE_STATE)
+                        continue;
+                if (row->def) {
+                        r = value_parse(row, &scope, row->def, &value);
+                        if (r != 0)
+                                return r < 0 ? r : -EINVAL;
+                        attrset_set(set, i, value);
+                } else if (choice) {
+                        attrset_set(set, i, any_value(row));
+                }
+        }
+        return 0;
+}
+
+static int set_text(FakeKernel *kernel, AttrSet *set, const char *key, const char *text) {
+        ParseScope scope = {.arena = &kernel->world->arena, .netns = HOST};
+        int row = schema_find(set->schema, key);
+        Value value = {};
+        int r;
+
+        if (row < 0)
+                return -EINVAL;
+        r = value_parse(schema_row(set->schema, (size_t)row), &scope, text, &value);
+        if (r == 0)
+                attrset_set(set, (size_t)row, value);
+        return r > 0 ? -EINVAL : r;
+}
+
+/* What the kernel says of every address: IFA_LABEL and IFA_PROTO. */
+static int describe_address(FakeKernel *kernel, const Link *link, Object *object, uint8_t protocol) {
+        const Value *address = attrset_get(&object->set, "address");
+        int label = schema_find(object->set.schema, "label");
+        int proto = schema_find(object->set.schema, "protocol");
+
+        if (proto >= 0)
+                attrset_set(&object->set, (size_t)proto, (Value){.number = protocol});
+        if (label < 0 || !address || address->family != AF_INET ||
+            attrset_has(&object->set, (size_t)label))
+                return 0;
+        return fake_set_value(kernel, &object->set, (size_t)label, &(Value){.text = link->name});
+}
+
+int fake_add_address(FakeKernel *kernel, Link *link, const char *text) {
+        Object like = {.type = &object_address}, *object;
+        int r = attrset_init(&like.set, &object_address.schema, &kernel->world->arena);
+
+        if (r == 0)
+                r = set_text(kernel, &like.set, "address", text);
+        if (r < 0)
+                return r;
+        if (object_find(link->objects, &like))
+                return 0;
+        object = link_add_object(link, &object_address);
+        if (!object)
+                return -ENOMEM;
+        object->set = like.set;
+        r = fake_fill(kernel, &object->set, false);
+        return r < 0 ? r : describe_address(kernel, link, object, 3 /* IFAPROT_KERNEL_LL */);
+}
+
+/* Sysctls. */
+
+typedef struct Sysctl {
+        const char *key, *value;
+} Sysctl;
+
+static const Sysctl netns_sysctls[] = {
+        {"net.ipv4.ip_forward", "0"},
+        {"net.ipv4.conf.all.rp_filter", "0"},
+        {"net.ipv4.conf.default.rp_filter", "0"},
+        {"net.ipv4.ip_local_port_range", "32768\t60999"},
+        {"net.ipv6.conf.all.forwarding", "0"},
+        {"net.ipv6.conf.default.accept_ra", "1"},
+};
+
+static const Sysctl link_sysctls[] = {
+        {"ipv4.rp_filter", "0"},    {"ipv4.forwarding", "0"},       {"ipv4.arp_ignore", "0"},
+        {"ipv6.accept_ra", "1"},    {"ipv6.forwarding", "0"},       {"ipv6.disable_ipv6", "0"},
+        {"neigh4.gc_stale_time", "60"}, {"neigh6.gc_stale_time", "60"},
+};
+
+static int describe_sysctl(FakeKernel *kernel, Object *object, const Sysctl *sysctl) {
+        int r;
+
+        if (!object)
+                return -ENOMEM;
+        r = set_text(kernel, &object->set, "key", sysctl->key);
+        return r < 0 ? r : set_text(kernel, &object->set, "value", sysctl->value);
+}
+
+int fake_reset_sysctls(FakeKernel *kernel, Link *link) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < ELEMENTSOF(link_sysctls); i++)
+                r = describe_sysctl(kernel, link_add_object(link, &object_link_sysctl),
+                                    &link_sysctls[i]);
+        return r;
+}
+
+/* Namespaces. */
+
+/* Numbers, lo, sysctls: what a new namespace has, and one that was put there by hand lacks. */
+static int complete_space(FakeKernel *kernel, Namespace *netns) {
+        FakeSpace *space;
+        Link *lo;
+        int r = 0;
+
+        if (!netns->exists || netns->dead || netns->inode)
+                return 0;
+        space = arena_new(&kernel->world->arena, FakeSpace);
+        lo = namespace_find_link(netns, "lo");
+        if (!lo)
+                lo = namespace_add_link(netns, "lo");
+        if (!space || !lo)
+                return -ENOMEM;
+        space->inode = netns->inode = ++kernel->last_inode;
+        HASH_ADD(hh, kernel->spaces, inode, sizeof(uint64_t), space);
+        for (size_t i = 0; r == 0 && i < ELEMENTSOF(netns_sysctls); i++)
+                r = describe_sysctl(kernel, namespace_add_object(netns, &object_sysctl),
+                                    &netns_sysctls[i]);
+        return r < 0 ? r : fake_complete(kernel, lo);
+}
+
+static int complete_world(FakeKernel *kernel) {
+        int r = 0;
+
+        for (Namespace *netns = kernel->world->namespaces; r == 0 && netns; netns = netns->hh.next)
+                r = complete_space(kernel, netns);
+        FOREACH_LINK(kernel, link)
+                if (r == 0)
+                        r = fake_complete(kernel, link);
+        return r;
+}
+
+static int netns_add(FakeKernel *kernel, const Op *op, OpResult *result) {
+        Namespace *netns = network_find_namespace(kernel->world, op->name);
+        int r;
+
+        if (netns && netns->exists && !netns->dead)
+                return fake_refuse(result, -EEXIST, NULL, "namespace %s exists", op->name);
+        if (netns_name_problem(op->name))
+                return fake_refuse(result, -EINVAL, NULL, "%s", netns_name_problem(op->name));
+        if (!netns)
+                netns = network_add_namespace(kernel->world, op->name, NETNS_NAMED);
+        if (!netns)
+                return -ENOMEM;
+        netns->exists = true;
+        netns->dead = false;
+        netns->inode = 0;
+        netns->type = NETNS_NAMED;
+        r = complete_space(kernel, netns);
+        return r < 0 ? r : fake_up(kernel, namespace_find_link(netns, "lo"));
+}
+
+/* Physical links go home when their namespace dies, under another name if need be (dev.c). */
+static int send_home(FakeKernel *kernel, Link *link) {
+        Namespace *host = network_find_namespace(kernel->world, HOST);
+        char name[16];
+        Link *moved;
+
+        if (!fake_name_taken(host, link->name))
+                return fake_transfer(kernel, link, host, link->name, &moved);
+        for (int n = link->ifindex;; n++) {
+                snprintf(name, sizeof(name), "dev%d", n);
+                if (!fake_name_taken(host, name))
+                        return fake_transfer(kernel, link, host, name, &moved);
+        }
+}
+
+static int netns_del(FakeKernel *kernel, const Op *op, OpResult *result) {
+        Namespace *netns = network_find_namespace(kernel->world, op->name);
+        int r = 0;
+
+        if (!netns || !netns->exists)
+                return 0;
+        if (netns->type != NETNS_NAMED)
+                return fake_refuse(result, -EPERM, NULL, "%s is not under /run/netns", op->name);
+        for (Link *link = netns->links; r == 0 && link; link = netns->links) {
+                while (link && fake_is_loopback(link))
+                        link = link->hh.next;
+                if (!link)
+                        break;
+                r = link->kind_name ? fake_destroy(kernel, link) : send_home(kernel, link);
+        }
+        if (r == 0 && netns->links)
+                r = fake_destroy(kernel, netns->links);
+        netns->objects = netns->last = NULL;
+        netns->exists = netns->dead = false;
+        netns->inode = 0;
+        return r;
+}
+
+/* Objects. */
+
+/* One slot for both: an IPv6 address is there once per link, whatever its prefix (addrconf.c). */
+static bool same_slot(const Object *a, const Object *b) {
+        const Value *x, *y;
+
+        if (object_same(a, b))
+                return true;
+        if (a->type != &object_address || b->type != &object_address)
+                return false;
+        x = attrset_get(&a->set, "address");
+        y = attrset_get(&b->set, "address");
+        return x && y && x->family == AF_INET6 && y->family == AF_INET6 &&
+               memcmp(x->bytes, y->bytes, 16) == 0;
+}
+
+static Object *find_slot(Object *list, const Object *like) {
+        for (Object *object = list; object; object = object->next)
+                if (same_slot(object, like))
+                        return object;
+        return NULL;
+}
+
+static bool in_prefix(const Value *a, const Value *b, unsigned length) {
+        for (unsigned bit = 0; bit < length; bit++)
+                if ((a->bytes[bit / 8] ^ b->bytes[bit / 8]) & (0x80u >> (bit % 8)))
+                        return false;
+        return true;
+}
+
+/* KIND_OWN_IP: the parent tells its children apart by their addresses. */
+static bool sibling_has(FakeKernel *kernel, const Link *link, const Object *object) {
+        const Value *address = attrset_get(&object->set, "address");
+        const Link *parent = fake_parent(link);
+
+        if (!parent || !address || !link_kind_is(link->kind, KIND_OWN_IP))
+                return false;
+        FOREACH_LINK(kernel, sibling) {
+                if (sibling == link || fake_parent(sibling) != parent)
+                        continue;
+                for (const Object *other = sibling->objects; other; other = other->next) {
+                        const Value *theirs = attrset_get(&other->set, "address");
+
+                        if (other->type == &object_address && theirs &&
+                            theirs->family == address->family &&
+                            in_prefix(theirs, address, address->family == AF_INET ? 32 : 128))
+                                return true;
+                }
+        }
+        return false;
+}
+
+static int check_object(FakeKernel *kernel, const Namespace *netns, const Link *link,
+                        const Object *object, OpResult *result) {
+        const Value *address = attrset_get(&object->set, "address");
+
+        if (link && find_slot(link->objects, object))
+                return fake_refuse(result, -EEXIST, NULL, "it is there already");
+        if (!link && find_slot(netns->objects, object))
+                return fake_refuse(result, -EEXIST, NULL, "it is there already");
+        if (object->type == &object_altname && fake_name_taken(netns, object->set.values[0].text))
+                return fake_refuse(result, -EEXIST, NULL, "the name is in use");
+        if (object->type != &object_address || !address || !link)
+                return 0;
+        if (address->family == AF_INET6 && link->common.values[LINK_MTU].number < 1280)
+                return fake_refuse(result, -EINVAL, NULL, "IPv6 is off below an MTU of 1280");
+        if (sibling_has(kernel, link, object))
+                return fake_refuse(result, -EADDRINUSE, NULL,
+                                   "Address already assigned to an ipvlan device");
+        return 0;
+}
+
+static int object_add(FakeKernel *kernel, const Op *op, Namespace *netns, Link *link,
+                      OpResult *result) {
+        Object *object;
+        int r = check_object(kernel, netns, link, op->object, result);
+
+        if (r < 0)
+                return r;
+        object = link ? link_add_object(link, op->object->type)
+                      : namespace_add_object(netns, op->object->type);
+        if (!object || attrset_copy(&op->object->set, &kernel->world->arena, &object->set) < 0)
+                return -ENOMEM;
+        object->set.at = NULL;
+        object->set.implied = 0;
+        r = fake_fill(kernel, &object->set, false);
+        if (r == 0 && object->type == &object_address)
+                r = describe_address(kernel, link, object, PROTOCOL_OURS);
+        return r;
+}
+
+/* NLM_F_REPLACE changes lifetimes and metric; label, scope and broadcast are silently kept. */
+static int object_set(FakeKernel *kernel, const Op *op, Object *there, OpResult *result) {
+        size_t i;
+        int r = 0;
+
+        if (!there)
+                return fake_refuse(result, -ENOENT, NULL, "there is nothing to change");
+        ROWSET_FOREACH(i, op->object_rows) {
+                const Row *row = schema_row(there->set.schema, i);
+
+                if (r == 0 && row->change <= CHANGE_DOWN && attrset_has(&op->object->set, i))
+                        r = fake_set_value(kernel, &there->set, i, &op->object->set.values[i]);
+        }
+        return r;
+}
+
+/* Secondary addresses go with the first of their subnet (promote_secondaries=0, devinet.c). */
+static void delete_secondaries(Link *link, const Object *primary) {
+        const Value *gone = attrset_get(&primary->set, "address");
+        Object *next;
+
+        if (!gone || gone->family != AF_INET || gone->length > 32)
+                return;
+        for (Object *object = link->objects; object; object = next) {
+                const Value *address = attrset_get(&object->set, "address");
+
+                next = object->next;
+                if (object->type == &object_address && address && address->family == AF_INET &&
+                    address->length == gone->length && in_prefix(address, gone, gone->length))
+                        object_remove(&link->objects, &link->last, object);
+        }
+}
+
+static bool is_primary(const Link *link, const Object *object) {
+        const Value *address = attrset_get(&object->set, "address");
+
+        for (const Object *first = link->objects; first != object; first = first->next) {
+                const Value *other = attrset_get(&first->set, "address");
+
+                if (first->type == &object_address && other && address &&
+                    other->family == AF_INET && other->length == address->length &&
+                    in_prefix(other, address, MIN(address->length, 32)))
+                        return false;
+        }
+        return true;
+}
+
+static void object_del(Namespace *netns, Link *link, Object *object) {
+        bool primary = link && object->type == &object_address && is_primary(link, object);
+
+        if (link)
+                object_remove(&link->objects, &link->last, object);
+        else
+                object_remove(&netns->objects, &netns->last, object);
+        if (primary)
+                delete_secondaries(link, object);
+}
+
+static int apply_sysctl(FakeKernel *kernel, const Op *op, Object *there, OpResult *result) {
+        const Value *value = attrset_get(&op->object->set, "value");
+        int row = schema_find(op->object->set.schema, "value");
+
+        if (op->type == OP_OBJECT_DEL || !value)
+                return fake_refuse(result, -EINVAL, NULL, "a parameter cannot be deleted");
+        if (!there)
+                return fake_refuse(result, -ENOENT, NULL, "no such parameter");
+        return fake_set_value(kernel, &there->set, (size_t)row, value);
+}
+
+static int apply_object(FakeKernel *kernel, const Op *op, OpResult *result) {
+        Namespace *netns = fake_space(kernel, op->netns);
+        bool on_link = op->object->type->flags & OBJECT_ON_LINK;
+        Link *link = NULL;
+        Object *there;
+        int r = 0;
+
+        if (!netns)
+                return fake_refuse(result, -ENOENT, NULL, "no namespace %s", op->netns);
+        if (on_link)
+                r = fake_find(kernel, op, result, &link);
+        if (r < 0)
+                return r;
+        there = object_find(link ? link->objects : netns->objects, op->object);
+        if (op->object->type->transport == TRANSPORT_SYSCTL)
+                return apply_sysctl(kernel, op, there, result);
+        if (op->type == OP_OBJECT_ADD)
+                return object_add(kernel, op, netns, link, result);
+        if (op->type == OP_OBJECT_SET)
+                return object_set(kernel, op, there, result);
+        if (there)
+                object_del(netns, link, there);
+        else
+                return fake_refuse(result, -EADDRNOTAVAIL, NULL, "it is not there");
+        return 0;
+}
+
+/* Operations. */
+
+static int apply_op(FakeKernel *kernel, const Op *op, OpResult *result) {
+        switch (op->type) {
+        case OP_NETNS_ADD:
+                return netns_add(kernel, op, result);
+        case OP_NETNS_DEL:
+                return netns_del(kernel, op, result);
+        case OP_LINK_ADD:
+                return fake_link_add(kernel, op, result);
+        case OP_LINK_SET:
+                return fake_link_set(kernel, op, result);
+        case OP_LINK_MOVE:
+                return fake_link_move(kernel, op, result);
+        case OP_LINK_DEL:
+                return fake_link_del(kernel, op, result);
+        case OP_OBJECT_ADD:
+        case OP_OBJECT_SET:
+        case OP_OBJECT_DEL:
+                return apply_object(kernel, op, result);
+        case _OP_TYPE_N:
+                break;
+        }
+        return -EINVAL;
+}
+
+/* What must not be there is not there: the real backend holds that to be no failure, either. */
+static bool is_gone_already(const Op *op, int r) {
+        return (op->type == OP_LINK_DEL && r == -ENODEV) ||
+               (op->type == OP_OBJECT_DEL && (r == -ENODEV || r == -EADDRNOTAVAIL));
+}
+
+static int fake_apply(Kernel *base, const Op *const *ops, size_t n, OpResult *results) {
+        FakeKernel *kernel = fake_kernel(base);
+
+        for (size_t i = 0; i < n; i++) {
+                int r = complete_world(kernel);
+
+                if (r < 0)
+                        return r;
+                results[i] = (OpResult){.done = true};
+                base->writes++;
+                if (kernel->fail_in && --kernel->fail_in == 0) {
+                        results[i].error = kernel->fail_with;
+                        continue;
+                }
+                r = apply_op(kernel, ops[i], &results[i]);
+                if (is_gone_already(ops[i], r))
+                        results[i] = (OpResult){.done = true};
+                else if (r < 0)
+                        results[i].error = r;
+        }
+        return 0;
+}
+
+/* Dumps. */
+
+/* A copy with what is not reported left out. */
+static int dump_set(const AttrSet *from, const Network *scope, Arena *arena, AttrSet *ret) {
+        size_t i;
+
+        if (!from->schema) {
+                *ret = (AttrSet){};
+                return 0;
+        }
+        if (attrset_copy(from, arena, ret) < 0)
+                return -ENOMEM;
+        ret->implied = 0;
+        ret->at = NULL;
+        ROWSET_FOREACH(i, from->present) {
+                const Row *row = schema_row(from->schema, i);
+                Ref *ref = &ret->values[i].ref;
+
+                if (row->flags & (ROW_WRITE_ONLY | ROW_LOCAL))
+                        ret->present &= ~ROW_BIT(i);
+                else if (row->type->is_ref && row->type->shape == SHAPE_SCALAR && ref->link &&
+                         !streq(ref->netns, HOST) && !network_find_namespace(scope, ref->netns))
+                        *ref = (Ref){"?", "?"};
+        }
+        return 0;
+}
+
+/* Everything but sysctls, of which only those asked for. */
+static int dump_objects(const Object *from, const Object *asked, const Network *scope, Link *link,
+                        Namespace *netns) {
+        for (; from; from = from->next) {
+                bool wanted = from->type->transport != TRANSPORT_SYSCTL;
+                Object *object;
+
+                for (const Object *one = asked; one && !wanted; one = one->next)
+                        wanted = object_same(one, from);
+                if (!wanted)
+                        continue;
+                object = link ? link_add_object(link, from->type)
+                              : namespace_add_object(netns, from->type);
+                if (!object || dump_set(&from->set, scope, &netns->network->arena, &object->set) < 0)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+static int dump_link(const Link *from, const Network *scope, const Link *asked, Namespace *netns) {
+        Arena *arena = &netns->network->arena;
+        Link *link = namespace_add_link(netns, from->name);
+
+        if (!link || dump_set(&from->common, scope, arena, &link->common) < 0 ||
+            dump_set(&from->options, scope, arena, &link->options) < 0 ||
+            dump_set(&from->port, scope, arena, &link->port) < 0)
+                return -ENOMEM;
+        link->kind = from->kind_name ? from->kind : NULL;
+        link->kind_name = arena_strdup(arena, from->kind_name);
+        link->driver = arena_strdup(arena, from->driver);
+        if ((from->kind_name && !link->kind_name) || (from->driver && !link->driver))
+                return -ENOMEM;
+        if (!link->kind)
+                link->options = (AttrSet){};
+        link->ifindex = from->ifindex;
+        link->has_permanent_mac = from->has_permanent_mac;
+        memcpy(link->permanent_mac, from->permanent_mac, sizeof(link->permanent_mac));
+        link->carries_default = from->carries_default;
+        link->carries_session = from->carries_session;
+        return dump_objects(from->objects, asked ? asked->objects : NULL, scope, link, netns);
+}
+
+static int dump_space(FakeKernel *kernel, const Namespace *asked, Namespace *netns) {
+        const Namespace *from = network_find_namespace(kernel->world, asked->name);
+        Arena *arena = &netns->network->arena;
+        int r = 0;
+
+        netns->type = asked->type;
+        netns->pid = asked->pid;
+        netns->path = arena_strdup(arena, asked->path);
+        netns->exists = from && from->exists && !from->dead;
+        netns->dead = from && from->dead;
+        if (!netns->exists) {
+                netns->reason = netns->dead ? "the name is there, but no namespace behind it" : NULL;
+                return 0;
+        }
+        netns->inode = from->inode;
+        netns->used_by = asked->dropped ? from->used_by : 0;
+        for (const Link *link = from->links; r == 0 && link; link = link->hh.next)
+                r = dump_link(link, asked->network, namespace_find_link(asked, link->name), netns);
+        return r < 0 ? r : dump_objects(from->objects, asked->objects, asked->network, NULL, netns);
+}
+
+static int fake_dump(Kernel *base, const Network *scope, Network **ret) {
+        FakeKernel *kernel = fake_kernel(base);
+        _cleanup_(network_freep) Network *have = NULL;
+        int r = complete_world(kernel);
+
+        if (r == 0)
+                r = network_new(&have);
+        for (const Namespace *asked = scope->namespaces; r == 0 && asked; asked = asked->hh.next) {
+                Namespace *netns = network_find_namespace(have, asked->name);
+
+                if (!netns)
+                        netns = network_add_namespace(have, asked->name, asked->type);
+                r = netns ? dump_space(kernel, asked, netns) : -ENOMEM;
+        }
+        if (r < 0)
+                return r;
+        *ret = have;
+        have = NULL;
+        return 0;
+}
+
+/* The kernel itself. */
+
+static Kernel *fake_free(Kernel *base) {
+        FakeKernel *kernel = fake_kernel(base);
+
+        HASH_CLEAR(hh, kernel->links);
+        HASH_CLEAR(hh, kernel->spaces);
+        network_free(kernel->world);
+        free(kernel);
+        return NULL;
+}
+
+static const KernelOps fake_ops = {
+        .dump = fake_dump,
+        .apply = fake_apply,
+        .free = fake_free,
+};
+
+int kernel_fake_new(Kernel **ret) {
+        FakeKernel *kernel = calloc(1, sizeof(FakeKernel));
+        Namespace *host;
+        int r;
+
+        if (!kernel)
+                return -ENOMEM;
+        kernel->kernel.ops = &fake_ops;
+        kernel->last_inode = 4026531840;
+        r = network_new(&kernel->world);
+        if (r == 0) {
+                host = network_find_namespace(kernel->world, HOST);
+                host->exists = true;
+                r = complete_space(kernel, host);
+        }
+        if (r == 0)
+                r = fake_up(kernel, namespace_find_link(host, "lo"));
+        if (r < 0) {
+                fake_free(&kernel->kernel);
+                return r;
+        }
+        *ret = &kernel->kernel;
+        return 0;
+}
+
+/* Whoever put something there by hand sees it as the kernel does. NULL: out of memory. */
+Network *kernel_fake_state(Kernel *kernel) {
+        FakeKernel *fake = fake_kernel(kernel);
+
+        return complete_world(fake) < 0 ? NULL : fake->world;
+}
+
+void kernel_fake_fail(Kernel *kernel, size_t nth, int error) {
+        fake_kernel(kernel)->fail_in = nth;
+        fake_kernel(kernel)->fail_with = error;
+}

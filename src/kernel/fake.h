@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* What the files of the fake Kernel share: fake.c fake-link.c fake-state.c. */
+
+#include "mvnet/kernel.h"
+
+/* What the kernel knows of a link and does not report. */
+typedef struct FakeLink {
+        const Link *link;
+        bool mtu_set, mac_set; /* by somebody, once: no longer derived from other links */
+        uint8_t lent_mac[6];   /* the parent's own address, while this link may set it */
+        UT_hash_handle hh;
+} FakeLink;
+
+/* A namespace's numbers, which are not given twice. */
+typedef struct FakeSpace {
+        uint64_t inode;
+        int last_ifindex;
+        UT_hash_handle hh;
+} FakeSpace;
+
+typedef struct FakeKernel {
+        Kernel kernel; /* first: it is what others see */
+        Network *world;
+        FakeLink *links;   /* uthash by address; in the world's arena, as are the spaces */
+        FakeSpace *spaces; /* uthash by inode */
+        uint64_t last_inode;
+        uint32_t last_mac;
+        size_t fail_in; /* operations from now; 0: never */
+        int fail_with;
+} FakeKernel;
+
+#define FOREACH_LINK(kernel, link)                                                            \
+        for (Namespace *_netns = (kernel)->world->namespaces; _netns; _netns = _netns->hh.next) \
+                for (Link *link = _netns->links; link; link = link->hh.next)
+
+/* Fills in the result and returns the error. */
+int fake_refuse(OpResult *result, int error, const Row *row, const char *format, ...)
+        _printf_(4, 5);
+
+/* fake.c. */
+
+/* A namespace that is there, or NULL. */
+Namespace *fake_space(FakeKernel *kernel, const char *name);
+/* The link itself, or another one that has the name as an altname, has it taken. */
+bool fake_name_taken(const Namespace *netns, const char *name);
+/* What every object of this type reports, unless it is said. `choice`: also rows without default. */
+int fake_fill(FakeKernel *kernel, AttrSet *set, bool choice);
+int fake_set_value(FakeKernel *kernel, AttrSet *set, size_t row, const Value *value);
+int fake_add_address(FakeKernel *kernel, Link *link, const char *text);
+/* Per-link sysctls are made anew in every namespace. 0 or -ENOMEM. */
+int fake_reset_sysctls(FakeKernel *kernel, Link *link);
+
+/* fake-state.c: what one link does to others. */
+
+FakeLink *fake_link(FakeKernel *kernel, const Link *link); /* NULL: out of memory */
+bool fake_is_up(const Link *link);
+bool fake_is_loopback(const Link *link);
+/* Its lower device, if it is of a kind that has one. */
+Link *fake_parent(const Link *link);
+/* In a mode that takes the parent over: macvlan's passthru. */
+bool fake_is_fixed(const Link *link);
+Link *fake_child(FakeKernel *kernel, const Link *link, uint32_t flag); /* the first, or NULL */
+
+int fake_up(FakeKernel *kernel, Link *link);
+int fake_down(FakeKernel *kernel, Link *link);
+int fake_change_mtu(FakeKernel *kernel, Link *link, uint64_t mtu, bool by_user);
+int fake_change_mac(FakeKernel *kernel, Link *link, const uint8_t mac[6]);
+int fake_enslave(FakeKernel *kernel, Link *link, Link *master);
+int fake_release(FakeKernel *kernel, Link *link);
+/* With its children and its far end, wherever they are. 0 or -ENOMEM. */
+int fake_destroy(FakeKernel *kernel, Link *link);
+/* Whoever names the link by `from` now names it by `to`; a `to` without link is nobody. */
+void fake_rename_refs(FakeKernel *kernel, Ref from, Ref to);
+/* Gives a link what every link has, as far as it is not there: also to those put there by hand. */
+int fake_complete(FakeKernel *kernel, Link *link);
+
+/* fake-link.c: requests. */
+
+int fake_link_add(FakeKernel *kernel, const Op *op, OpResult *result);
+int fake_link_set(FakeKernel *kernel, const Op *op, OpResult *result);
+int fake_link_move(FakeKernel *kernel, const Op *op, OpResult *result);
+int fake_link_del(FakeKernel *kernel, const Op *op, OpResult *result);
+/* The link an operation is about. 0, -ENOENT (no such namespace), -ENODEV. */
+int fake_find(FakeKernel *kernel, const Op *op, OpResult *result, Link **ret);
+/* To another namespace and name, which are free. Resets what a move resets. *ret: as it is now. */
+int fake_transfer(FakeKernel *kernel, Link *link, Namespace *to, const char *name, Link **ret);

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* What the files of the real Kernel share: kernel.c dump.c refs.c carries.c encode.c apply.c. */
+
+#include "kernel/netlink.h"
+#include "kernel/netns.h"
+#include "mvnet/kernel.h"
+
+#include <linux/rtnetlink.h>
+#include <stdalign.h>
+
+/*
+ * A namespace by its name. Between calls only who it was is remembered; descriptor and socket are
+ * there from space_open() to the end of the dump or apply, because they keep a deleted namespace
+ * alive.
+ */
+typedef struct Space {
+        char *name;
+        NamespaceType type;
+        char *path; /* NETNS_PATH */
+        pid_t pid;  /* NETNS_PID */
+        uint64_t cookie; /* as of the last dump; 0: not there then, or never asked */
+        uint64_t used;   /* the dump that spoke of it last */
+        int fd;          /* -1 unless open */
+        NetnsId id;
+        Netlink *netlink; /* NULL unless open */
+        UT_hash_handle hh;
+} Space;
+
+typedef struct RealKernel {
+        Kernel kernel; /* first: it is what others see */
+        char *run_netns;
+        int host_fd;
+        uint64_t dumps;
+        Space *spaces; /* uthash by name */
+} RealKernel;
+
+static inline RealKernel *real_kernel(Kernel *kernel) {
+        return (RealKernel *)kernel;
+}
+
+/* The space of that name; one that no dump spoke of is a named one. NULL: out of memory. */
+Space *space_get(RealKernel *kernel, const char *name);
+/* Takes over from the scope where the namespace is. 0 or -ENOMEM. */
+int space_declare(Space *space, const Namespace *netns);
+/* Idempotent. 0, NETNS_E_*, or < 0. */
+int space_open(RealKernel *kernel, Space *space);
+void space_close(RealKernel *kernel, Space *space);
+/* What netns.h takes for it: nothing has to be entered to be in the host's. */
+static inline int space_visit(const Space *space) {
+        return space->type == NETNS_HOST ? -1 : space->fd;
+}
+/* Closes all and forgets those that no dump has spoken of for a long time. */
+void spaces_close(RealKernel *kernel);
+/* NETNS_E_* or < 0, in words. */
+const char *space_problem(int outcome);
+/* What `viewer` calls the namespace behind `netns_fd`, -1 if nothing. 0 or < 0. */
+int space_nsid(const Space *viewer, int netns_fd, int *ret_nsid);
+
+int real_dump(Kernel *kernel, const Network *scope, Network **ret);
+int real_apply(Kernel *kernel, const Op *const *ops, size_t n, OpResult *results);
+
+/* Attributes by number; those that are too high are skipped. 0 or -EBADMSG. */
+int attrs_parse(const void *data, size_t size, const struct nlattr **tb, size_t n);
+int attrs_parse_nest(const struct nlattr *nest, const struct nlattr **tb, size_t n);
+/* Attributes behind a message's header. 0, or -EBADMSG also if the header is not whole. */
+int attrs_parse_message(const struct nlmsghdr *message, size_t header_size,
+                        const struct nlattr **tb, size_t n);
+
+#define ATTRS_MAX 128 /* of links and kinds; IFLA_MAX of 6.18 is 69 */
+
+/* Dumps. */
+
+/* A link by ifindex. */
+typedef struct PlaceLink {
+        int ifindex;
+        int lower; /* IFLA_LINK, or 0 */
+        Link *link;
+        UT_hash_handle hh;
+} PlaceLink;
+
+/* What is behind an nsid, and whether we know. */
+typedef struct PlaceId {
+        int nsid;
+        struct Place *place; /* NULL: none that we know */
+        UT_hash_handle hh;
+} PlaceId;
+
+/* A namespace while it is dumped. */
+typedef struct Place {
+        struct Dump *dump;
+        const Namespace *wanted; /* from the scope; the host's may be NULL */
+        Namespace *netns;
+        Space *space;
+        PlaceLink *links; /* uthash */
+        PlaceId *ids;     /* uthash */
+        bool *asked;      /* per place: whether it was asked what we call it */
+        bool open;       /* and dumped */
+        bool torn; /* what was read does not fit together: again */
+} Place;
+
+typedef struct Dump {
+        RealKernel *kernel;
+        Network *have;
+        Arena arena;   /* of what is only needed while dumping */
+        Place *places; /* the host's first */
+        size_t n;
+        bool drivers; /* somebody is looking for a link by its driver */
+} Dump;
+
+/* A message that dumps; the kernel's strict check wants all that is no filter to be zero. */
+typedef struct DumpRequest {
+        alignas(NLMSG_ALIGNTO) char bytes[64];
+} DumpRequest;
+
+struct nlmsghdr *dump_request(DumpRequest *request, uint16_t type, size_t header_size);
+
+/*
+ * Turns each ifindex into a name. 0, < 0, or DUMP_E_STALE: something refers to a link of a dumped
+ * namespace that was not in its dump. With `final` it becomes a link of "?".
+ */
+enum {
+        _DUMP_E_SUCCESS,
+        DUMP_E_STALE,
+};
+int dump_resolve(Dump *dump, bool final);
+
+/* Marks the links that carry default routes, and the caller's session. 0 or < 0. */
+int dump_carries(Place *host);
+
+PlaceLink *place_find(const Place *place, int ifindex);
+
+/* Operations. */
+
+#define REQUEST_SIZE ((size_t)32 * 1024)
+
+/* One message under construction, and where its rows went. */
+typedef struct Request {
+        PutScope scope;
+        Placements placed;
+        const Row *only; /* if no more than one row was sent */
+        size_t rows;
+        alignas(NLMSG_ALIGNTO) char buffer[REQUEST_SIZE];
+} Request;
+
+/* Ops as messages. The PutScope's callbacks are the applier's. 0 or < 0 (-EMSGSIZE, -ENODEV). */
+void request_init(Request *request, const PutScope *callbacks);
+int encode_link_add(Request *request, const Op *op, const char *name);
+int encode_link_set(Request *request, const Op *op, int ifindex);
+int encode_link_move(Request *request, int ifindex, const char *name, int netns_fd);
+int encode_link_flags(Request *request, int ifindex, unsigned flags, unsigned change);
+int encode_link_group(Request *request, int ifindex, uint32_t group);
+int encode_link_del(Request *request, int ifindex);
+int encode_group_del(Request *request, uint32_t group);
+int encode_object(Request *request, const Op *op, int ifindex);
+/* Appended by put_peer: the far end's header, name and rows, and its namespace unless < 0. */
+int encode_peer(Request *request, const Op *op, const char *name, int netns_fd);
+
+/* The row that the kernel's offset points at, or the only one; NULL: who knows. */
+const Row *request_row(const Request *request, uint32_t offset);

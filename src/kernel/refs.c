@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From ifindexes to names. A link of another namespace is reported by its ifindex there and by a
+ * number that the reporting namespace has for it. The kernel tells what number it has for a
+ * namespace that one can show it, never which namespace is behind a number: so those that we know
+ * are shown one after the other, the likely ones first and each only once.
+ */
+
+#include "kernel/internal.h"
+
+#include <errno.h>
+
+enum {
+        REFS_E_UNKNOWN = 100, /* beside DUMP_E_*: nobody can tell what is meant */
+};
+
+typedef enum Likely {
+        LIKELY_MUTUAL, /* its link of that ifindex refers back: a veth's far end */
+        LIKELY_THERE,  /* it has a link of that ifindex */
+        LIKELY_ANY,
+        _LIKELY_N,
+} Likely;
+
+typedef struct Search {
+        Place *viewer;
+        const PlaceLink *from; /* what refers */
+        int ifindex, nsid;
+        Place *found;
+} Search;
+
+static bool is_likely(const Search *search, const Place *candidate, Likely likely) {
+        const PlaceLink *there = place_find(candidate, search->ifindex);
+
+        switch (likely) {
+        case LIKELY_MUTUAL:
+                return there && there->lower == search->from->ifindex;
+        case LIKELY_THERE:
+                return there;
+        case LIKELY_ANY:
+                return true;
+        case _LIKELY_N:
+                break;
+        }
+        return false;
+}
+
+static int learn(Place *viewer, int nsid, Place *place) {
+        PlaceId *id = arena_new(&viewer->dump->arena, PlaceId);
+
+        if (!id)
+                return -ENOMEM;
+        id->nsid = nsid;
+        id->place = place;
+        HASH_ADD_INT(viewer->ids, nsid, id);
+        return 0;
+}
+
+static PlaceId *recall(const Place *viewer, int nsid) {
+        PlaceId *id;
+
+        HASH_FIND_INT(viewer->ids, &nsid, id);
+        return id;
+}
+
+static int ask(Search *search, size_t i, Likely likely) {
+        Place *viewer = search->viewer, *candidate = &viewer->dump->places[i];
+        int nsid, r;
+
+        if (search->found || viewer->asked[i] || !candidate->open ||
+            !is_likely(search, candidate, likely))
+                return 0;
+        viewer->asked[i] = true;
+        r = space_nsid(viewer->space, candidate->space->fd, &nsid);
+        if (r < 0 || nsid < 0)
+                return r;
+        if (nsid == search->nsid)
+                search->found = candidate;
+        /* Two names of one namespace: the first counts. */
+        return recall(viewer, nsid) ? 0 : learn(viewer, nsid, candidate);
+}
+
+/* The host's first, then the neighbours: what is declared together is often tied together. */
+static int ask_all(Search *search, Likely likely) {
+        const Dump *dump = search->viewer->dump;
+        size_t self = (size_t)(search->viewer - dump->places);
+        int r = ask(search, 0, likely);
+
+        for (size_t distance = 1; r == 0 && !search->found && distance < dump->n; distance++) {
+                if (self + distance < dump->n)
+                        r = ask(search, self + distance, likely);
+                if (r == 0 && distance <= self)
+                        r = ask(search, self - distance, likely);
+        }
+        return r;
+}
+
+/* NULL: none of those that were dumped. */
+static int find_place(Place *viewer, const PlaceLink *from, const Value *value, Place **ret) {
+        Search search = {viewer, from, value->raw.ifindex, value->raw.nsid, NULL};
+        PlaceId *known = recall(viewer, search.nsid);
+        int r = 0;
+
+        if (known) {
+                *ret = known->place;
+                return 0;
+        }
+        if (!viewer->asked)
+                viewer->asked = arena_new_n(&viewer->dump->arena, bool, viewer->dump->n);
+        if (!viewer->asked)
+                return -ENOMEM;
+        for (Likely likely = 0; r == 0 && !search.found && likely < _LIKELY_N; likely++)
+                r = ask_all(&search, likely);
+        if (r == 0 && !search.found)
+                r = learn(viewer, search.nsid, NULL);
+        if (r < 0)
+                return r;
+        *ret = search.found;
+        return 0;
+}
+
+/* What has no MAC address of its own has its lower device's. */
+static bool can_be_lower(const PlaceLink *from, const PlaceLink *lower) {
+        if (!from->link || !link_kind_is(from->link->kind, KIND_NO_MAC) ||
+            !attrset_has(&from->link->common, LINK_MAC) ||
+            !attrset_has(&lower->link->common, LINK_MAC))
+                return true;
+        return memcmp(from->link->common.values[LINK_MAC].bytes,
+                      lower->link->common.values[LINK_MAC].bytes, 6) == 0;
+}
+
+/*
+ * Within one namespace, all that there is was in the same dump. What is not, or cannot be what is
+ * meant, is an ifindex of another namespace that the kernel forgot to name: it does so with
+ * ipvtap (6.1), and with tunnels whose device is gone.
+ */
+static int resolve_here(const Place *place, const PlaceLink *from, Value *value) {
+        const PlaceLink *there = place_find(place, value->raw.ifindex);
+
+        if (!there || !can_be_lower(from, there))
+                return REFS_E_UNKNOWN;
+        *value = (Value){.ref = {place->netns->name, there->link->name}};
+        return 0;
+}
+
+static int resolve_elsewhere(Place *place, const PlaceLink *from, Value *value, bool final) {
+        Place *target;
+        PlaceLink *there;
+        char *number;
+        int r = find_place(place, from, value, &target);
+
+        if (r < 0)
+                return r;
+        there = target ? place_find(target, value->raw.ifindex) : NULL;
+        if (there) {
+                *value = (Value){.ref = {target->netns->name, there->link->name}};
+                return 0;
+        }
+        if (target && !final)
+                return DUMP_E_STALE;
+        number = arena_printf(&place->dump->have->arena, "%d", value->raw.ifindex);
+        if (!number)
+                return -ENOMEM;
+        *value = (Value){.ref = {"?", number}};
+        return 0;
+}
+
+static int resolve_value(Place *place, const PlaceLink *from, Value *value, bool final) {
+        if (!value->unresolved)
+                return 0;
+        return value->raw.nsid < 0 ? resolve_here(place, from, value)
+                                   : resolve_elsewhere(place, from, value, final);
+}
+
+static int resolve_row(Place *place, const PlaceLink *from, const Row *row, Value *value,
+                       bool final) {
+        int r = 0;
+
+        if (!row->type->is_ref)
+                return 0;
+        if (row->type->shape == SHAPE_SCALAR)
+                return resolve_value(place, from, value, final);
+        for (size_t i = 0; r == 0 && i < value->list.n; i++)
+                r = resolve_value(place, from, &value->list.items[i], final);
+        return r;
+}
+
+static int resolve_set(Place *place, const PlaceLink *from, AttrSet *set, bool final) {
+        size_t i;
+
+        ROWSET_FOREACH(i, set->present) {
+                int r = resolve_row(place, from, schema_row(set->schema, i), &set->values[i],
+                                    final);
+
+                if (r == REFS_E_UNKNOWN)
+                        set->present &= ~ROW_BIT(i);
+                else if (r != 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int resolve_link(Place *place, PlaceLink *entry, bool final) {
+        Link *link = entry->link;
+        int r = resolve_set(place, entry, &link->common, final);
+
+        if (r == 0)
+                r = resolve_set(place, entry, &link->options, final);
+        if (r == 0)
+                r = resolve_set(place, entry, &link->port, final);
+        for (Object *object = link->objects; r == 0 && object; object = object->next)
+                r = resolve_set(place, entry, &object->set, final);
+        return r;
+}
+
+int dump_resolve(Dump *dump, bool final) {
+        const PlaceLink nowhere = {};
+        int r = 0;
+
+        for (size_t i = 0; i < dump->n; i++) {
+                Place *place = &dump->places[i];
+
+                for (PlaceLink *entry = place->links; r == 0 && entry; entry = entry->hh.next)
+                        r = resolve_link(place, entry, final);
+                for (Object *object = place->netns->objects; r == 0 && object;
+                     object = object->next)
+                        r = resolve_set(place, &nowhere, &object->set, final);
+        }
+        return r;
+}

@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: MIT */
+/* What is sent to the real kernel is what is read back: links, ports, and what lives on them. */
+
+#include "values.h"
+#include "world.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* Round trips. */
+
+static void test_veth_here(void **state) {
+        World *world = *state;
+        Link *a = set(want(world, HOST, "a", "veth"), "peer", "b");
+        Link *b = set(want(world, HOST, "b", "veth"), "peer", "a");
+
+        set(set(set(a, "mtu", "1400"), "mac", "02:00:00:00:00:0a"), "link-group", "0x6d76");
+        set(set(set(b, "mtu", "1300"), "mac", "02:00:00:00:00:0b"), "txqueuelen", "77");
+        make(world, a, b);
+        assert_converged(world);
+        assert_false(attrset_has(&seen(world, "a")->common, LINK_PARENT));
+        assert_ptr_equal(link_peer(seen(world, "a")), seen(world, "b"));
+}
+
+static void test_veth_far(void **state) {
+        World *world = *state;
+        Link *a, *b;
+
+        make_space(world, "ns1");
+        make_space(world, "ns2");
+        a = set(want(world, "ns1", "eth0", "veth"), "peer", "ns2/eth0");
+        b = set(want(world, "ns2", "eth0", "veth"), "peer", "ns1/eth0");
+        set(set(set(a, "mtu", "9000"), "alias", "the near end"), "state", "up");
+        set(set(b, "mtu", "1280"), "link-group", "99");
+        make(world, a, b);
+        assert_converged(world);
+        assert_null(network_find_path(world->have, "eth0"));
+}
+
+static void test_veth_without_peer_link(void **state) {
+        World *world = *state;
+        Link *a = set(want(world, HOST, "a", "veth"), "peer", "b");
+
+        make(world, a, NULL);
+        look(world);
+        assert_ref(ref_in(&seen(world, "a")->options, "peer"), HOST, "b");
+}
+
+/* Rows that the kernel refuses, or ignores, unless it was built with VLAN filtering. */
+static bool needs_filtering(const Row *row) {
+        return strncmp(row->key, "vlan-", 5) == 0 || streq(row->key, "mst-enabled") ||
+               streq(row->key, "mcast-vlan-snooping") || streq(row->key, "neigh-vlan-suppress");
+}
+
+/* Rows that Linux 6.1 takes and ignores. */
+static bool is_young(const Row *row) {
+        static const char *const keys[] = {
+                "mdb-offload-fail-notification", "fdb-local-vlan-0", "fdb-max-learned", "mab",
+                "mcast-max-groups", "neigh-vlan-suppress", "backup-nhid",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                if (streq(keys[i], row->key))
+                        return true;
+        return false;
+}
+
+typedef struct Tally {
+        size_t taken, shown;
+} Tally;
+
+static void try_value(World *world, Link *link, Section section, size_t row, Tally *tally) {
+        AttrSet *sets[] = {&link->common, &link->options, &link->port};
+        const Row *what = schema_row(sets[section]->schema, row);
+        const AttrSet *have;
+
+        add_set(world, link, section, ROW_BIT(row));
+        apply(world);
+        world->n = 0;
+        if (world->results[0].error) {
+                assert_ptr_equal(world->results[0].row, what);
+                return;
+        }
+        look(world);
+        have = section == SECTION_OPTIONS ? &seen(world, link->name)->options
+                                          : &seen(world, link->name)->port;
+        tally->taken++;
+        tally->shown += attrset_has(have, row) &&
+                        value_equal(what, &sets[section]->values[row], &have->values[row]);
+}
+
+/* Each row by itself with every value that there may be: what the kernel takes, it shows. */
+static void try_rows(World *world, Link *link, Section section) {
+        AttrSet *set_of[] = {&link->common, &link->options, &link->port};
+        AttrSet *wanted = set_of[section];
+        Random random = {random_seed(17)};
+        size_t n = schema_size(wanted->schema);
+        bool filtering = run("ip link add dev tryfilter type bridge vlan_filtering 1 2>/dev/null")
+                         == 0;
+
+        if (!filtering)
+                print_message("SKIPPED rows about VLANs: no filtering in this kernel\n");
+        for (size_t i = 0; i < n; i++) {
+                const Row *row = schema_row(wanted->schema, i);
+                Tally tally = {};
+                Values values;
+
+                if (row->type->is_ref || row->change == CHANGE_CREATE ||
+                    row->change == CHANGE_STATE || (row->flags & ROW_LOCAL) ||
+                    (!filtering && needs_filtering(row)))
+                        continue;
+                values_of_row(row, &world->wanted->arena, &random, &values);
+                assert_true(values.n > 0);
+                for (size_t j = 0; j < values.n; j++) {
+                        attrset_set(wanted, i, values.items[j]);
+                        try_value(world, link, section, i, &tally);
+                }
+                attrset_set(wanted, i, values.items[0]);
+                try_value(world, link, section, i, &(Tally){});
+                wanted->present &= ~ROW_BIT(i);
+                if (tally.shown < tally.taken && is_young(row))
+                        print_message("SKIPPED %s: not in this kernel\n", row->key);
+                else if (tally.shown == 0 || tally.shown != tally.taken)
+                        fail_msg("%s: %zu of %zu values taken, only %zu shown as sent", row->key,
+                                 tally.taken, values.n, tally.shown);
+        }
+}
+
+static void test_bridge_rows(void **state) {
+        World *world = *state;
+        Link *bridge = want(world, HOST, "br0", "bridge");
+
+        make(world, bridge, NULL);
+        try_rows(world, bridge, SECTION_OPTIONS);
+}
+
+static void test_bridge_create(void **state) {
+        World *world = *state;
+        Link *bridge = want(world, HOST, "br0", "bridge");
+
+        set(set(set(bridge, "ageing-time", "0s"), "priority", "4096"), "forward-delay", "4s");
+        set(set(set(bridge, "mcast-snooping", "false"), "mcast-hash-max", "512"), "mtu", "1400");
+        set(set(bridge, "group-fwd-mask", "8"), "mcast-query-interval", "60s");
+        make(world, bridge, NULL);
+        assert_converged(world);
+}
+
+static void test_bridge_port(void **state) {
+        World *world = *state;
+        Link *bridge = want(world, HOST, "br0", "bridge");
+        Link *port = set(set(want(world, HOST, "p0", "veth"), "peer", "p1"), "master", "br0");
+
+        make(world, bridge, NULL);
+        set_port(port, "hairpin", "true");
+        set_port(port, "cost", "1234");
+        set(port, "addr-gen-mode", "none");
+        make(world, port, NULL);
+        assert_converged(world);
+        assert_ptr_equal(link_master(seen(world, "p0")), seen(world, "br0"));
+        try_rows(world, port, SECTION_PORT);
+        /* Out of the bridge again. */
+        set(port, "master", "none");
+        add_set(world, port, SECTION_COMMON, ROW_BIT(LINK_MASTER));
+        apply_all(world);
+        look(world);
+        assert_null(link_master(seen(world, "p0")));
+        assert_null(seen(world, "p0")->port.schema);
+}
+
+static void test_macvlan_far_parent(void **state) {
+        static const char *const modes[] = {"private", "vepa", "bridge", "source", "passthru"};
+        World *world = *state;
+        char name[16];
+
+        make_space(world, "ns1");
+        make_space(world, "ns2");
+        make(world, set(want(world, HOST, "v0", "veth"), "peer", "ns2/eth0"), NULL);
+        for (size_t i = 0; i < ELEMENTSOF(modes); i++) {
+                bool passthru = streq(modes[i], "passthru");
+                Link *link;
+
+                snprintf(name, sizeof(name), "mv%zu", i);
+                link = set(set(want(world, "ns1", name, "macvlan"), "mode", modes[i]),
+                           "parent", passthru ? "host/v0" : "ns2/eth0");
+                set(set(link, "mtu", "1400"), "link-group", "0x6d76");
+                if (!passthru)
+                        set(link, "bcqueuelen", "333");
+                if (streq(modes[i], "source"))
+                        set(link, "source-macs", "[02:00:00:00:00:02, 02:00:00:00:00:01]");
+                make(world, link, NULL);
+        }
+        assert_converged(world);
+        /* Modes change in place. */
+        set(network_find_path(world->wanted, "ns1/mv0"), "mode", "bridge");
+        add_set(world, network_find_path(world->wanted, "ns1/mv0"), SECTION_OPTIONS,
+                row_bit(&network_find_path(world->wanted, "ns1/mv0")->options, "mode"));
+        apply_all(world);
+        assert_converged(world);
+}
+
+static void test_macvtap(void **state) {
+        World *world = *state;
+
+        make_space(world, "ns1");
+        make(world, want(world, HOST, "br0", "bridge"), NULL);
+        make(world, set(set(want(world, "ns1", "tap", "macvtap"), "mode", "bridge"), "parent",
+                        "host/br0"), NULL);
+        assert_converged(world);
+}
+
+static void test_backup_port(void **state) {
+        World *world = *state;
+        Link *port = set(set(want(world, HOST, "p0", "veth"), "peer", "p1"), "master", "br0");
+
+        make(world, want(world, HOST, "br0", "bridge"), NULL);
+        make(world, set(set(want(world, HOST, "q0", "veth"), "peer", "q1"), "master", "br0"), NULL);
+        set_port(port, "backup-port", "q0");
+        make(world, port, NULL);
+        assert_converged(world);
+        set_port(port, "backup-port", "none");
+        add_set(world, port, SECTION_PORT, port->port.present);
+        apply_all(world);
+        assert_converged(world);
+}
+
+/* Kinds that not every kernel has. */
+static bool lacks(const char *kind, const char *options) {
+        if (run("ip link add dev base type veth peer name base1 && "
+                "ip link add link base name probe type %s %s 2>/dev/null && ip link del dev base",
+                kind, options) == 0)
+                return false;
+        run("ip link del dev base");
+        print_message("SKIPPED: no %s in this kernel\n", kind);
+        return true;
+}
+
+static void test_vlan(void **state) {
+        World *world = *state;
+        Link *link;
+
+        if (lacks("vlan", "id 2"))
+                return;
+        make_space(world, "ns1");
+        make_space(world, "ns2");
+        make(world, set(set(want(world, "ns1", "eth0", "veth"), "peer", "eth1"), "state", "up"),
+             NULL);
+        link = set(set(want(world, "ns2", "eth0", "vlan"), "id", "10"), "parent", "ns1/eth0");
+        set(set(set(link, "protocol", "802.1ad"), "loose-binding", "true"), "gvrp", "true");
+        set(set(link, "ingress-qos-map", "{1: 5, 7: 2}"), "egress-qos-map", "{0: 3, 9: 7}");
+        set(set(link, "reorder-hdr", "false"), "mtu", "1400");
+        make(world, link, NULL);
+        assert_converged(world);
+        set(set(link, "loose-binding", "false"), "gvrp", "false");
+        set(set(link, "ingress-qos-map", "{1: 6}"), "egress-qos-map", "{}");
+        add_set(world, link, SECTION_OPTIONS,
+                row_bit(&link->options, "loose-binding") | row_bit(&link->options, "gvrp"));
+        apply_all(world);
+        /* Maps are merged by the kernel: what is dropped is sent as 0. */
+        set(set(link, "ingress-qos-map", "{1: 6, 7: 0}"), "egress-qos-map", "{0: 0, 9: 0}");
+        add_set(world, link, SECTION_OPTIONS, row_bit(&link->options, "ingress-qos-map") |
+                                                      row_bit(&link->options, "egress-qos-map"));
+        apply_all(world);
+        set(set(link, "ingress-qos-map", "{1: 6}"), "egress-qos-map", "{}");
+        assert_converged(world);
+}
+
+static void test_ipvlan(void **state) {
+        static const char *const modes[] = {"l2", "l3", "l3s"};
+        World *world = *state;
+        Link *link;
+
+        if (lacks("ipvlan", "mode l2"))
+                return;
+        make_space(world, "ns1");
+        make(world, set(want(world, HOST, "v0", "veth"), "peer", "v1"), NULL);
+        link = set(set(want(world, "ns1", "eth0", "ipvlan"), "mode", "l2"), "parent", "host/v0");
+        make(world, set(link, "flags", "private"), NULL);
+        for (size_t i = 0; i < ELEMENTSOF(modes); i++) {
+                add_set(world, set(link, "mode", modes[i]), SECTION_OPTIONS,
+                        row_bit(&link->options, "mode"));
+                apply_all(world);
+                assert_converged(world);
+        }
+}
+
+/* Linux 6.1 forgets to say in which namespace an ipvtap's parent lives: then nothing is known. */
+static void test_ipvtap(void **state) {
+        World *world = *state;
+        const Ref *parent;
+        Link *link;
+
+        if (lacks("ipvtap", "mode l2"))
+                return;
+        make_space(world, "ns1");
+        make(world, set(want(world, HOST, "v0", "veth"), "peer", "v1"), NULL);
+        look(world);
+        link = set(set(want(world, "ns1", "tap0", "ipvtap"), "mode", "l3"), "parent", "host/v0");
+        /* A link over there with the very ifindex that the parent has here. */
+        assert_int_equal(run("ip -n ns1 link add dev other index %d type veth peer name other1",
+                             seen(world, "v0")->ifindex), 0);
+        make(world, link, NULL);
+        look(world);
+        parent = link_ref(seen(world, "ns1/tap0"), LINK_PARENT);
+        if (parent)
+                assert_ref(parent, HOST, "v0");
+        else
+                print_message("SKIPPED an ipvtap's parent: not in this kernel\n");
+        make(world, set(set(want(world, HOST, "tap0", "ipvtap"), "mode", "l3"), "parent", "v0"),
+             NULL);
+        link->common.present &= ~ROW_BIT(LINK_PARENT);
+        assert_converged(world);
+}
+
+/* As every container's link is called; before 6.15, that alone made the kernel refuse it. */
+static void test_macvlan_same_name(void **state) {
+        World *world = *state;
+        uint64_t writes;
+        Link *link;
+
+        make_space(world, "ns1");
+        make_space(world, "ns2");
+        make(world, set(want(world, "ns2", "eth0", "veth"), "peer", "eth1"), NULL);
+        link = set(set(want(world, "ns1", "eth0", "macvlan"), "mode", "vepa"), "parent",
+                   "ns2/eth0");
+        make(world, link, NULL);
+        assert_converged(world);
+        assert_int_equal(HASH_COUNT(network_find_namespace(world->have, "ns1")->links), 2);
+        assert_int_equal(HASH_COUNT(network_find_namespace(world->have, "ns2")->links), 3);
+        /* Where the name is taken it is still refused, and nothing is left of trying. */
+        writes = world->kernel->writes;
+        plan_link(world, link, NULL);
+        assert_int_equal(apply_one(world).error, -EEXIST);
+        assert_int_equal(world->kernel->writes, writes + 1);
+        look(world);
+        assert_int_equal(HASH_COUNT(network_find_namespace(world->have, "ns1")->links), 2);
+}
+
+static void test_altnames(void **state) {
+        World *world = *state;
+        Link *link = want(world, HOST, "br0", "bridge");
+        char longest[128] = {};
+        Op *op;
+
+        memset(longest, 'x', 127);
+        put_on(link, &object_altname, "name", "other", NULL);
+        put_on(link, &object_altname, "name", longest, NULL);
+        put_on(link, &object_altname, "name", "a.b", NULL);
+        make(world, link, NULL);
+        assert_converged(world);
+        /* An altname is not a name: nothing is created, changed or deleted through it. */
+        op = add_op(world, OP_LINK_DEL, HOST, "other");
+        (void)op;
+        assert_int_equal(apply_one(world).error, 0);
+        assert_converged(world);
+        op = add_op(world, OP_OBJECT_DEL, HOST, "br0");
+        op->link = link;
+        op->object = link->objects;
+        apply_all(world);
+        object_remove(&link->objects, &link->last, link->objects);
+        assert_converged(world);
+        look(world);
+        for (Object *object = seen(world, "br0")->objects; object; object = object->next)
+                if (object->type == &object_altname)
+                        assert_string_not_equal(attrset_get(&object->set, "name")->text, "other");
+}
+
+static void del_object(World *world, Link *link, const Object *object) {
+        Op *op = add_op(world, OP_OBJECT_DEL, link->netns->name, link->name);
+
+        op->link = link;
+        op->object = object;
+        apply_all(world);
+}
+
+static void test_addresses(void **state) {
+        World *world = *state;
+        Link *link;
+
+        make_space(world, "ns1");
+        link = set(set(want(world, "ns1", "v0", "veth"), "peer", "v1"), "state", "up");
+        put_on(link, &object_address, "address", "10.0.0.1/24", NULL);
+        put_on(link, &object_address, "address", "10.0.0.1/25", NULL);
+        put_on(link, &object_address, "address", "10.0.0.2/24", NULL);
+        put_on(link, &object_address, "address", "10.4.0.2/24", "broadcast", "10.4.0.255", "label",
+               "v0:x", "scope", "link", "metric", "77", NULL);
+        put_on(link, &object_address, "address", "10.5.0.1", "peer", "10.6.0.1/24", NULL);
+        put_on(link, &object_address, "address", "10.7.0.1/32", "valid", "1000s", "preferred",
+               "500s", "noprefixroute", "true", NULL);
+        put_on(link, &object_address, "address", "2001:db8::1/64", "nodad", "true", "home", "true",
+               NULL);
+        put_on(link, &object_address, "address", "2001:db8:1::1", "peer", "2001:db8:2::1/128",
+               NULL);
+        put_on(link, &object_address, "address", "2001:db8:3::1/128", "valid", "2000s", "preferred",
+               "2000s", "noprefixroute", "true", "metric", "5", NULL);
+        make(world, link, NULL);
+        assert_converged(world);
+        /* What is changed keeps the rest. */
+        for (Object *object = link->objects; object; object = object->next)
+                if (attrset_get(&object->set, "preferred")) {
+                        Op *op = add_op(world, OP_OBJECT_SET, "ns1", "v0");
+
+                        assert_true(set_in(&object->set, HOST, "preferred", "700s",
+                                           &world->wanted->arena));
+                        op->link = link;
+                        op->object = object;
+                        op->object_rows = row_bit(&object->set, "preferred");
+                }
+        apply_all(world);
+        assert_converged(world);
+        /* Each deletion takes that address and no other. */
+        while (link->objects) {
+                Object *first = link->objects;
+
+                /* Secondaries go with their primary: begin with those. */
+                for (Object *object = first; object; object = object->next)
+                        first = object;
+                del_object(world, link, first);
+                look(world);
+                assert_null(object_find(seen(world, "ns1/v0")->objects, first));
+                object_remove(&link->objects, &link->last, first);
+                assert_converged(world);
+        }
+}
+
+/* The mark of what is ours stands on each address, also after a change. */
+static void test_address_mark(void **state) {
+        World *world = *state;
+        Link *link = set(want(world, HOST, "v0", "veth"), "peer", "v1");
+        const Value *protocol;
+        Op *op;
+
+        put_on(link, &object_address, "address", "10.0.0.1/24", NULL);
+        make(world, link, NULL);
+        op = add_op(world, OP_OBJECT_SET, HOST, "v0");
+        op->link = link;
+        op->object = link->objects;
+        apply_all(world);
+        look(world);
+        protocol = attrset_get(&object_find(seen(world, "v0")->objects, link->objects)->set,
+                               "protocol");
+        assert_non_null(protocol);
+        assert_int_equal(protocol->number, PROTOCOL_OURS);
+}
+
+static void test_sysctls(void **state) {
+        World *world = *state;
+        Namespace *netns;
+        Link *link;
+
+        make_space(world, "ns1");
+        netns = space_of(world->wanted, "ns1");
+        link = set(want(world, "ns1", "eth0.5", "veth"), "peer", "other");
+        put_on(link, &object_link_sysctl, "key", "ipv4.rp_filter", "value", "2", NULL);
+        put_on(link, &object_link_sysctl, "key", "ipv6.accept_ra", "value", "0", NULL);
+        put_on(link, &object_link_sysctl, "key", "neigh4.gc_stale_time", "value", "33", NULL);
+        put_in(netns, &object_sysctl, "key", "net.ipv4.ip_forward", "value", "1", NULL);
+        put_in(netns, &object_sysctl, "key", "net.ipv4.ip_local_port_range", "value", "2000 3000",
+               NULL);
+        put_in(netns, &object_sysctl, "key", "net.ipv4.conf.default.forwarding", "value", "0",
+               NULL);
+        plan_objects(world, NULL, netns, netns->objects);
+        make(world, link, NULL);
+        assert_converged(world);
+        assert_int_not_equal(run("grep -q 1 /proc/sys/net/ipv4/ip_forward"), 0);
+        /* What is not there is absent, not an error. */
+        put_in(netns, &object_sysctl, "key", "net.ipv4.no_such_thing", "value", "1", NULL);
+        put_on(want(world, "ns1", "gone", NULL), &object_link_sysctl, "key", "ipv4.rp_filter",
+               "value", "1", NULL);
+        look(world);
+        assert_null(object_find(network_find_namespace(world->have, "ns1")->objects, netns->last));
+        assert_null(network_find_path(world->have, "ns1/gone"));
+}
+
+static void test_sysctl_refusals(void **state) {
+        World *world = *state;
+        Namespace *host = network_find_namespace(world->wanted, HOST);
+        OpResult result;
+
+        put_in(host, &object_sysctl, "key", "net.ipv4.no_such_thing", "value", "1", NULL);
+        plan_objects(world, NULL, host, host->last);
+        result = apply_one(world);
+        assert_int_equal(result.error, -ENOENT);
+        assert_non_null(strstr(result.message, "no_such_thing"));
+        assert_string_equal(result.row->key, "value");
+        put_in(host, &object_sysctl, "key", "net.ipv4.ip_local_port_range", "value", "x", NULL);
+        plan_objects(world, NULL, host, host->last);
+        result = apply_one(world);
+        assert_int_equal(result.error, -EINVAL);
+        assert_string_equal(result.row->key, "value");
+}
+
+static void test_common_rows(void **state) {
+        World *world = *state;
+        Link *link = set(want(world, HOST, "v0", "veth"), "peer", "v1");
+
+        set(set(set(link, "arp", "false"), "multicast", "false"), "allmulticast", "true");
+        set(set(set(link, "promisc", "true"), "alias", "two words"), "state", "up");
+        set(set(set(link, "txqueuelen", "0"), "mtu", "68"), "mac", "02:00:00:00:00:01");
+        make(world, link, NULL);
+        assert_converged(world);
+        set(set(set(link, "arp", "true"), "multicast", "true"), "allmulticast", "false");
+        set(set(set(link, "promisc", "false"), "alias", ""), "mtu", "65535");
+        set(link, "state", "down");
+        add_set(world, link, SECTION_COMMON, link->common.present);
+        apply_all(world);
+        assert_converged(world);
+}
+
+/* A flag by itself leaves the others alone. */
+static void test_flags_alone(void **state) {
+        World *world = *state;
+        Link *link = set(want(world, HOST, "v0", "veth"), "peer", "v1");
+
+        make(world, set(set(link, "promisc", "true"), "arp", "false"), NULL);
+        set(link, "state", "up");
+        add_set(world, link, SECTION_COMMON, ROW_BIT(LINK_STATE));
+        apply_all(world);
+        set(link, "multicast", "true");
+        assert_converged(world);
+}
+
+#define T(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                T(test_veth_here),
+                T(test_veth_far),
+                T(test_veth_without_peer_link),
+                T(test_bridge_rows),
+                T(test_bridge_create),
+                T(test_bridge_port),
+                T(test_macvlan_far_parent),
+                T(test_macvtap),
+                T(test_backup_port),
+                T(test_vlan),
+                T(test_ipvlan),
+                T(test_ipvtap),
+                T(test_macvlan_same_name),
+                T(test_altnames),
+                T(test_addresses),
+                T(test_address_mark),
+                T(test_sysctls),
+                T(test_sysctl_refusals),
+                T(test_common_rows),
+                T(test_flags_alone),
+        };
+
+        if (!world_enter()) {
+                fprintf(stderr, "SKIPPED: no network namespace of our own: %s\n", strerror(errno));
+                return SKIPPED;
+        }
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
