@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The story: load, dump, plan, apply, verify, and again until nothing is left that could be done.
+ */
+
+#include "daemon/store.h"
+#include "mvnet/kernel.h"
+#include "mvnet/plan.h"
+
+#define SETTLE_TIMEOUT_MS 10000u
+
+typedef struct SettleOptions {
+        bool force;          /* also steps that would saw off the branch (rule 9) */
+        unsigned timeout_ms; /* for requests that fail only because something is still dying */
+        unsigned wait_ms;    /* for objects that wait for something to appear */
+        /*
+         * Called for each item (NULL: none yet) whose requests have all been carried out, and after
+         * each slice with how many requests of how many are.
+         */
+        void (*progress)(void *userdata, const PlanItem *item, size_t done, size_t total);
+        void *userdata;
+} SettleOptions;
+
+typedef struct SettleResult {
+        /*
+         * Every object once. Its verdict is what was done to it, unless that failed or something is
+         * in the way: then it is that. `lines` are all changes that were tried; there are no ops.
+         */
+        Plan *plan;
+        bool refused;     /* nothing was done: an item has a guard, and force is not set */
+        int record_error; /* the record could not be written; what rests on it alone failed */
+        size_t rounds;    /* in which something was sent */
+} SettleResult;
+
+void settle_result_deinit(SettleResult *result);
+
+/*
+ * Makes the kernel what is wanted; to undo all that the store's record holds, want an empty
+ * Network. 0; a STORE_E_*; or < 0.
+ */
+int settle(Kernel *kernel, const Network *wanted, Store *store, const SettleOptions *options,
+           SettleResult *ret);
+
+/* Only the first half: what is there, and what would be done. 0 or < 0. */
+int settle_plan(Kernel *kernel, const Network *wanted, const Record *record, Network **ret_have,
+                Plan **ret_plan);
