@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#include "mvnet/schema.h"
+
+extern const LinkKind link_kind_macvlan;
+
+const LinkKind link_kind_macvtap = {
+        .name = "macvtap",
+        .options = {.name = "macvtap", .like = &link_kind_macvlan.options},
+        .like = &link_kind_macvlan,
+        .flags = KIND_NO_PORT,
+        .doc = "A macvlan whose packets go to a character device, /dev/tapN.",
+};
