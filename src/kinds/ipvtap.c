@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#include "mvnet/schema.h"
+
+extern const LinkKind link_kind_ipvlan;
+
+const LinkKind link_kind_ipvtap = {
+        .name = "ipvtap",
+        .options = {.name = "ipvtap", .like = &link_kind_ipvlan.options},
+        .like = &link_kind_ipvlan,
+        .doc = "An ipvlan whose packets go to a character device, /dev/tapN.",
+};
