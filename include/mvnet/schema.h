@@ -90,6 +90,7 @@ enum {
         KIND_OWN_IP = 1 << 16,         /* siblings can't share an IP address */
         KIND_DATA_ALWAYS = 1 << 17,    /* INFO_DATA must be there, empty or not */
         KIND_FOREIGN = 1 << 18,        /* somebody else makes it: waited for, never made */
+        KIND_TAP = 1 << 19,            /* packets wait for a reader, in a queue of 500 */
 };
 
 typedef struct LinkKind {

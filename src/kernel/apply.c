@@ -326,6 +326,8 @@ static int apply_netns_del(Applier *applier) {
         r = netns_stat(kernel->run_netns, name, &stat);
         if (r < 0 || stat.state == NETNS_ABSENT)
                 return r;
+        if (applier->op->space && applier->op->space->dead && stat.state != NETNS_DEAD)
+                return applier_fail(applier, -ESTALE, "the name was taken by another namespace");
         if (stat.state == NETNS_ALIVE) {
                 r = applier_enter(applier, name, &space);
                 if (r < 0)

@@ -7,6 +7,6 @@ const LinkKind link_kind_macvtap = {
         .name = "macvtap",
         .options = {.name = "macvtap", .like = &link_kind_macvlan.options},
         .like = &link_kind_macvlan,
-        .flags = KIND_NO_PORT,
+        .flags = KIND_NO_PORT | KIND_TAP,
         .doc = "A macvlan whose packets go to a character device, /dev/tapN.",
 };

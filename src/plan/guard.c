@@ -50,15 +50,17 @@ static bool touches(const Op *op) {
         return false;
 }
 
+/* Only the links of the caller's own namespace carry anything, but what they hang on may not be there. */
 void planner_guard(Planner *planner) {
-        const Namespace *host = network_find_namespace(planner->have, HOST);
-
         for (size_t i = 0; !planner->failed && i < planner->plan->n_ops; i++) {
                 const Op *op = planner->plan->ops[i];
-                const Link *link = touches(op) && streq(op->netns, HOST)
-                        ? namespace_find_ifindex(host, op->ifindex) : NULL;
+                const Namespace *netns = network_find_namespace(planner->have, op->netns);
+                const Link *link = touches(op) ? namespace_find_ifindex(netns, op->ifindex) : NULL;
+                const Link *peer = link && op->type == OP_LINK_DEL ? link_peer(link) : NULL;
 
                 if (link && !op->item->guard)
                         op->item->guard = branch(planner, link, 0);
+                if (peer && !op->item->guard)
+                        op->item->guard = branch(planner, peer, 0);
         }
 }

@@ -25,10 +25,14 @@ static void judge(LinkPlan *link, Verdict verdict, const char *reason) {
                 link->blocked = true;
 }
 
-static bool may_replace(const LinkPlan *link) {
-        const Value *replace = link->wanted ? attrset_get(&link->wanted->common, "replace") : NULL;
+static bool is_replaceable(const LinkPlan *link) {
+        const AttrSet *common = &link->wanted->common;
 
-        return link->ours || (replace && replace->number);
+        return attrset_has(common, LINK_REPLACE) && common->values[LINK_REPLACE].number;
+}
+
+static bool may_replace(const LinkPlan *link) {
+        return link->ours || is_replaceable(link);
 }
 
 /* The lower device has to be there, or to come, before its upper one can. */
@@ -69,7 +73,8 @@ static bool judge_netns(Planner *planner, LinkPlan *link) {
 
 static void judge_create(Planner *planner, LinkPlan *link, const char *reason) {
         const Link *lower = link_lower(link->wanted), *peer = link_peer(link->wanted);
-        const char *foreign = link->have ? planner_foreign_on(planner, link) : NULL;
+        const char *foreign = link->have
+                ? planner_foreign_on(planner, link, is_replaceable(link)) : NULL;
         const LinkPlan *far = planner_peer(planner, link);
 
         if (foreign) {

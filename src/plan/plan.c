@@ -172,8 +172,9 @@ static void planner_count(Planner *planner) {
                 if (item->verdict == VERDICT_OK && item->n_ops)
                         item->verdict = VERDICT_CHANGE;
                 if (item->verdict == VERDICT_STAYS && item->n_ops) {
-                        item->verdict = VERDICT_CHANGE;
-                        item->reason = "no longer in the file: put back as it was found";
+                        item->reason = "not made by mvnetd, but put back as it was found";
+                        plan->counts[VERDICT_CHANGE]++;
+                        continue;
                 }
                 plan->counts[item->verdict]++;
         }

@@ -105,12 +105,14 @@ LinkPlan *planner_peer(const Planner *planner, const LinkPlan *link);
 /* target.c */
 void planner_aim(Planner *planner, LinkPlan *link);
 /* What a recorded value, which the file no longer mentions, goes back to; NULL: let go. */
-const char *planner_reset_text(const LinkPlan *link, const Row *row, const RecordRow *recorded);
+const char *planner_reset_text(Planner *planner, const LinkPlan *link, const Row *row,
+                               const RecordRow *recorded);
 
 /* undo.c */
 void planner_undo_links(Planner *planner);      /* before judging: who else would go */
 void planner_undo_rest(Planner *planner);       /* objects, namespaces */
-const char *planner_foreign_on(Planner *planner, const LinkPlan *link); /* a path, or NULL */
+/* A path, or NULL; with `ports`, those may be there: they lose their master, no more. */
+const char *planner_foreign_on(Planner *planner, const LinkPlan *link, bool ports);
 
 /* steps.c, objects.c */
 void planner_namespaces(Planner *planner);

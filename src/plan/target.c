@@ -113,8 +113,51 @@ static void overlay(Planner *planner, AttrSet *target, size_t i, Value value) {
         attrset_set(target, i, value);
 }
 
-const char *planner_reset_text(const LinkPlan *link, const Row *row, const RecordRow *recorded) {
-        return link->ours ? row->def : recorded->was;
+static bool is_row(const Row *row, LinkRow which) {
+        return row == schema_row(&link_schema, which);
+}
+
+/* The MTU that the link would have if nobody had said one: the lowest of its ports', or its parent's. */
+static const char *default_mtu(Planner *planner, const LinkPlan *link) {
+        const Uppers *uppers = planner_uppers(planner, link->have);
+        const LinkPlan *lower = planner_lower(planner, link);
+        const Link *from = !lower ? NULL : lower->target ? lower->target : lower->wanted;
+        Value mtu = {.number = 1500};
+        bool ports = false;
+
+        for (const struct Upper *upper = uppers ? uppers->first : NULL; upper; upper = upper->next) {
+                uint64_t number = upper->link->common.values[LINK_MTU].number;
+
+                if (!upper->port)
+                        continue;
+                mtu.number = ports ? MIN(mtu.number, number) : number;
+                ports = true;
+        }
+        if (from && attrset_has(&from->common, LINK_MTU))
+                mtu = from->common.values[LINK_MTU];
+        return planner_value(planner, schema_row(&link_schema, LINK_MTU), &mtu);
+}
+
+/* What the kernel gives a new link of this kind where the table leaves it the choice. */
+static const char *kernel_choice(Planner *planner, const LinkPlan *link, const Row *row) {
+        if (is_row(row, LINK_MTU))
+                return default_mtu(planner, link);
+        if (is_row(row, LINK_TXQUEUELEN))
+                return link_kind_is(link->have->kind, KIND_TAP) ? "500" : "1000";
+        if (is_row(row, LINK_MULTICAST))
+                return "true";
+        if (is_row(row, LINK_ARP)) /* goes with the mode where there is no address of its own */
+                return link_kind_is(link->have->kind, KIND_NO_MAC) ? NULL : "true";
+        if (is_row(row, LINK_ADDR_GEN_MODE))
+                return "eui64";
+        return NULL;
+}
+
+const char *planner_reset_text(Planner *planner, const LinkPlan *link, const Row *row,
+                               const RecordRow *recorded) {
+        if (!link->ours)
+                return recorded->was;
+        return row->def ? row->def : kernel_choice(planner, link, row);
 }
 
 /* A rule between rows can forbid what a reset would send: then the row went with the other one. */
@@ -135,7 +178,7 @@ static void reset_row(Planner *planner, LinkPlan *link, Section which, const Rec
                       size_t i, const AttrSet *have) {
         AttrSet *target = section(link->target, which);
         const Row *row = schema_row(target->schema, i);
-        const char *text = planner_reset_text(link, row, recorded);
+        const char *text = planner_reset_text(planner, link, row, recorded);
         ParseScope scope = {.arena = planner->arena};
         Value value;
 

@@ -26,14 +26,14 @@ static bool is_netns_path(const char *path) {
         return n && path[n - 1] == '/';
 }
 
-/* Somebody else's link that would go, or lose its master, with this one. */
-const char *planner_foreign_on(Planner *planner, const LinkPlan *link) {
+/* Somebody else's link that would go, or (unless `ports`) lose its master, with this one. */
+const char *planner_foreign_on(Planner *planner, const LinkPlan *link, bool ports) {
         const Uppers *uppers = planner_uppers(planner, link->have);
 
         for (const struct Upper *upper = uppers ? uppers->first : NULL; upper; upper = upper->next) {
                 const LinkPlan *plan = planner_by_have(planner, upper->link);
 
-                if (plan && (plan->ours || upper->port))
+                if ((plan && (plan->ours || upper->port)) || (ports && upper->port))
                         continue;
                 if (record_find_link(planner->record, upper->link->netns->inode,
                                      upper->link->ifindex))
@@ -71,7 +71,7 @@ static void undo_link(Planner *planner, LinkPlan *link) {
                 item_judge(link->item, VERDICT_STAYS, "not made by mvnetd");
                 return;
         }
-        foreign = planner_foreign_on(planner, link);
+        foreign = planner_foreign_on(planner, link, false);
         if (foreign) {
                 item_judge(link->item, VERDICT_CONFLICT,
                            planner_text(planner, "no longer in the file, but %s, which mvnetd did "
@@ -214,7 +214,8 @@ static PlanItem *netns_item(Planner *planner, const char *name) {
                 if (item->type == ITEM_NETNS && streq(item->path, name))
                         return item;
         }
-        return planner_item(planner, ITEM_NETNS, planner_text(planner, "%s", name), "", (Location){});
+        return planner_item(planner, ITEM_NETNS, planner_text(planner, "%s", name), "namespace",
+                            (Location){});
 }
 
 static void undo_netns_object(Planner *planner, const RecordEntry *entry, const char *name,
@@ -275,12 +276,13 @@ static void undo_netns(Planner *planner, const RecordEntry *entry) {
 
         if (network_find_namespace(planner->wanted, name))
                 return;
-        if (!have || !have->exists || !entry->made || have->inode != entry->netns) {
+        /* A name that is dead was left by a deletion that was cut short. */
+        if (!have || !entry->made ||
+            !(have->dead || (have->exists && have->inode == entry->netns))) {
                 planner_forget(planner, entry->path, NULL);
                 return;
         }
         item = netns_item(planner, name);
-        item->kind = "namespace";
         foreign = foreign_in(planner, have);
         if (foreign)
                 item_judge(item, VERDICT_STAYS,
