@@ -199,6 +199,23 @@ extern const AttrType attr_link, attr_lower, attr_peer;
 /* Local: never on the wire. */
 extern const AttrType attr_local_bool, attr_local_text, attr_local_mac, attr_local_links;
 
+/* Parts of the types above, for types that differ from them in one. */
+int attr_parse_bool(const Row *row, ParseScope *scope, const char *text, Value *ret);
+int attr_parse_enum(const Row *row, ParseScope *scope, const char *text, Value *ret);
+int attr_parse_clock(const Row *row, ParseScope *scope, const char *text, Value *ret);
+int attr_parse_mac(const Row *row, ParseScope *scope, const char *text, Value *ret);
+void attr_format_bool(const Row *row, const Value *value, Buf *ret);
+void attr_format_enum(const Row *row, const Value *value, Buf *ret);
+void attr_format_clock(const Row *row, const Value *value, Buf *ret);
+void attr_format_mac(const Row *row, const Value *value, Buf *ret);
+int attr_put_number(const Row *row, const Value *value, PutScope *scope);
+int attr_get_number(const Row *row, const GetScope *scope, Value *ret);
+int attr_put_nothing(const Row *row, const Value *value, PutScope *scope);
+int attr_get_nothing(const Row *row, const GetScope *scope, Value *ret); /* ATTR_E_ABSENT */
+bool attr_equal_number(const Row *row, const Value *wanted, const Value *have);
+bool attr_equal_clock(const Row *row, const Value *wanted, const Value *have);
+bool attr_equal_mac(const Row *row, const Value *wanted, const Value *have);
+
 /* One value of a row, list or not, from or to text: lists as "[a, b]", maps as "{a: b}". */
 int value_parse(const Row *row, ParseScope *scope, const char *text, Value *ret);
 void value_format(const Row *row, const Value *value, Buf *ret);

@@ -46,6 +46,13 @@ typedef struct Link {
         UT_hash_handle hh; /* in netns->links, by name, in the order added */
 } Link;
 
+typedef enum Section {
+        SECTION_COMMON,  /* link->common: IFLA_* */
+        SECTION_OPTIONS, /* link->options: IFLA_INFO_DATA */
+        SECTION_PORT,    /* link->port: IFLA_INFO_SLAVE_DATA */
+        _SECTION_N,
+} Section;
+
 typedef enum NamespaceType {
         NETNS_HOST,
         NETNS_NAMED, /* /run/netns/NAME */
@@ -120,6 +127,8 @@ Ref link_self(const Link *link);
 bool ref_equal(const Ref *a, const Ref *b);
 
 LinkState link_state(const Link *link);
+/* As const as the link is. Of no link: an empty set. */
+AttrSet *link_section(const Link *link, Section section);
 bool link_is_physical(const Link *link); /* made by somebody else, in wanted */
 
 /*

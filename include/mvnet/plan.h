@@ -23,13 +23,6 @@ typedef enum OpType {
         _OP_TYPE_N,
 } OpType;
 
-typedef enum Section {
-        SECTION_COMMON,  /* link->common: IFLA_* */
-        SECTION_OPTIONS, /* link->options: IFLA_INFO_DATA */
-        SECTION_PORT,    /* link->port: IFLA_INFO_SLAVE_DATA */
-        _SECTION_N,
-} Section;
-
 struct PlanItem;
 
 /*

@@ -10,24 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-const AttrSet *link_section(const Link *link, Section section) {
-        static const AttrSet none = {};
-
-        if (!link)
-                return &none;
-        switch (section) {
-        case SECTION_COMMON:
-                return &link->common;
-        case SECTION_OPTIONS:
-                return &link->options;
-        case SECTION_PORT:
-                return &link->port;
-        case _SECTION_N:
-                break;
-        }
-        return &none;
-}
-
 void note_row_key(const AttrSet *set, Section section, size_t row, Buf *ret) {
         if (section == SECTION_PORT)
                 buf_printf(ret, "%s.", set->schema->name);

@@ -38,5 +38,3 @@ bool notes_are_lost(const Record *record, const Plan *plan);
 
 /* "mtu", "bridge-port.hairpin": a row's key in the record. */
 void note_row_key(const AttrSet *set, Section section, size_t row, Buf *ret);
-
-const AttrSet *link_section(const Link *link, Section section);

@@ -27,23 +27,7 @@ static int timer_get(const Row *row, const GetScope *scope, Value *ret) {
             memcmp(mnl_attr_get_payload(root), mnl_attr_get_payload(own),
                    sizeof(struct ifla_bridge_id)) != 0)
                 return ATTR_E_ABSENT;
-        return attr_clock32.get(row, scope, ret);
-}
-
-static int timer_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {
-        return attr_clock32.parse(row, scope, text, ret);
-}
-
-static void timer_format(const Row *row, const Value *value, Buf *ret) {
-        attr_clock32.format(row, value, ret);
-}
-
-static int timer_put(const Row *row, const Value *value, PutScope *scope) {
-        return attr_clock32.put(row, value, scope);
-}
-
-static bool timer_equal(const Row *row, const Value *wanted, const Value *have) {
-        return attr_clock32.equal(row, wanted, have);
+        return attr_get_number(row, scope, ret);
 }
 
 static const AttrType attr_timer = {
@@ -51,11 +35,11 @@ static const AttrType attr_timer = {
         .syntax = "a duration",
         .size = 4,
         .is_number = true,
-        .parse = timer_parse,
-        .format = timer_format,
-        .put = timer_put,
+        .parse = attr_parse_clock,
+        .format = attr_format_clock,
+        .put = attr_put_number,
         .get = timer_get,
-        .equal = timer_equal,
+        .equal = attr_equal_clock,
 };
 
 static const Name protocols[] = {{"802.1q", ETH_P_8021Q}, {"802.1ad", ETH_P_8021AD}, {}};

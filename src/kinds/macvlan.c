@@ -48,27 +48,15 @@ static int sources_get(const Row *row, const GetScope *scope, Value *ret) {
         return 0;
 }
 
-static int source_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {
-        return attr_mac.parse(row, scope, text, ret);
-}
-
-static void source_format(const Row *row, const Value *value, Buf *ret) {
-        attr_mac.format(row, value, ret);
-}
-
-static bool source_equal(const Row *row, const Value *wanted, const Value *have) {
-        return attr_mac.equal(row, wanted, have);
-}
-
 static const AttrType attr_sources = {
         .name = "list of MAC addresses",
         .syntax = "MAC addresses",
         .shape = SHAPE_LIST,
-        .parse = source_parse,
-        .format = source_format,
+        .parse = attr_parse_mac,
+        .format = attr_format_mac,
         .put = sources_put,
         .get = sources_get,
-        .equal = source_equal,
+        .equal = attr_equal_mac,
 };
 
 static const Name modes[] = {

@@ -191,14 +191,6 @@ static const Name scopes[] = {
         {"host", RT_SCOPE_HOST}, {},
 };
 
-static int scope_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {
-        return attr_enum8.parse(row, scope, text, ret);
-}
-
-static void scope_format(const Row *row, const Value *value, Buf *ret) {
-        attr_enum8.format(row, value, ret);
-}
-
 static int scope_put(const Row *row _unused_, const Value *value, PutScope *scope) {
         struct ifaddrmsg *header = mnl_nlmsg_get_payload(scope->message);
 
@@ -213,17 +205,13 @@ static int scope_get(const Row *row _unused_, const GetScope *scope, Value *ret)
         return 0;
 }
 
-static bool scope_equal(const Row *row _unused_, const Value *wanted, const Value *have) {
-        return wanted->number == have->number;
-}
-
 static const AttrType attr_scope = {
         .name = "word",
-        .parse = scope_parse,
-        .format = scope_format,
+        .parse = attr_parse_enum,
+        .format = attr_format_enum,
         .put = scope_put,
         .get = scope_get,
-        .equal = scope_equal,
+        .equal = attr_equal_number,
 };
 
 /* Bits of IFA_FLAGS, which the rows build up together. */
@@ -249,22 +237,14 @@ static int flag_get(const Row *row, const GetScope *scope, Value *ret) {
         return 0;
 }
 
-static int flag_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {
-        return attr_bool.parse(row, scope, text, ret);
-}
-
-static void flag_format(const Row *row, const Value *value, Buf *ret) {
-        attr_bool.format(row, value, ret);
-}
-
 static const AttrType attr_flag = {
         .name = "boolean",
         .syntax = "true or false",
-        .parse = flag_parse,
-        .format = flag_format,
+        .parse = attr_parse_bool,
+        .format = attr_format_bool,
         .put = flag_put,
         .get = flag_get,
-        .equal = scope_equal,
+        .equal = attr_equal_number,
 };
 
 /*

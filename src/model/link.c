@@ -13,14 +13,6 @@ static const Name states[] = {
         {"down", LINK_STATE_DOWN}, {"up", LINK_STATE_UP}, {"any", LINK_STATE_ANY}, {},
 };
 
-static int state_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {
-        return attr_enum32.parse(row, scope, text, ret);
-}
-
-static void state_format(const Row *row, const Value *value, Buf *ret) {
-        attr_enum32.format(row, value, ret);
-}
-
 static int state_put(const Row *row _unused_, const Value *value, PutScope *scope) {
         struct ifinfomsg *header = mnl_nlmsg_get_payload(scope->message);
 
@@ -45,8 +37,8 @@ static bool state_equal(const Row *row _unused_, const Value *wanted, const Valu
 
 static const AttrType attr_state = {
         .name = "word",
-        .parse = state_parse,
-        .format = state_format,
+        .parse = attr_parse_enum,
+        .format = attr_format_enum,
         .put = state_put,
         .get = state_get,
         .equal = state_equal,
@@ -92,25 +84,13 @@ static int gen_mode_get(const Row *row _unused_, const GetScope *scope, Value *r
         return 0;
 }
 
-static bool gen_mode_equal(const Row *row _unused_, const Value *wanted, const Value *have) {
-        return wanted->number == have->number;
-}
-
-static int gen_mode_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {
-        return attr_enum8.parse(row, scope, text, ret);
-}
-
-static void gen_mode_format(const Row *row, const Value *value, Buf *ret) {
-        attr_enum8.format(row, value, ret);
-}
-
 static const AttrType attr_gen_mode = {
         .name = "word",
-        .parse = gen_mode_parse,
-        .format = gen_mode_format,
+        .parse = attr_parse_enum,
+        .format = attr_format_enum,
         .put = gen_mode_put,
         .get = gen_mode_get,
-        .equal = gen_mode_equal,
+        .equal = attr_equal_number,
 };
 
 static const Name gen_modes[] = {

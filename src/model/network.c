@@ -250,6 +250,24 @@ LinkState link_state(const Link *link) {
         return (LinkState)link->common.values[LINK_STATE].number;
 }
 
+AttrSet *link_section(const Link *link, Section section) {
+        static AttrSet none;
+
+        if (!link)
+                return &none;
+        switch (section) {
+        case SECTION_COMMON:
+                return (AttrSet *)&link->common;
+        case SECTION_OPTIONS:
+                return (AttrSet *)&link->options;
+        case SECTION_PORT:
+                return (AttrSet *)&link->port;
+        case _SECTION_N:
+                break;
+        }
+        return &none;
+}
+
 bool link_is_physical(const Link *link) {
         return link_kind_is(link->kind, KIND_FOREIGN);
 }

@@ -133,15 +133,6 @@ static int peer_get(const Row *row _unused_, const GetScope *scope, Value *ret) 
         return lower_from(scope->outer[IFLA_LINK], scope->outer[IFLA_LINK_NETNSID], ret);
 }
 
-static int local_put(const Row *row _unused_, const Value *value _unused_,
-                     PutScope *scope _unused_) {
-        return 0;
-}
-
-static int local_get(const Row *row _unused_, const GetScope *scope _unused_, Value *ret _unused_) {
-        return ATTR_E_ABSENT;
-}
-
 #define REF                                                                       \
         .name = "link", .syntax = "LINK or NAMESPACE/LINK", .is_ref = true,       \
         .parse = ref_parse, .format = ref_format, .equal = ref_value_equal
@@ -150,5 +141,5 @@ const AttrType attr_link = {.put = link_put, .get = link_get, REF};
 const AttrType attr_lower = {.put = lower_put, .get = lower_get, REF};
 const AttrType attr_peer = {.put = peer_put, .get = peer_get, REF};
 const AttrType attr_local_links = {
-        .shape = SHAPE_LIST, .put = local_put, .get = local_get, REF,
+        .shape = SHAPE_LIST, .put = attr_put_nothing, .get = attr_get_nothing, REF,
 };

@@ -113,14 +113,6 @@ static bool key_equal(const Row *row _unused_, const Value *wanted, const Value 
         return streq(wanted->text, have->text);
 }
 
-static int file_put(const Row *row _unused_, const Value *value _unused_, PutScope *scope _unused_) {
-        return 0;
-}
-
-static int file_get(const Row *row _unused_, const GetScope *scope _unused_, Value *ret _unused_) {
-        return ATTR_E_ABSENT;
-}
-
 static int value_text_parse(const Row *row _unused_, ParseScope *scope, const char *text,
                             Value *ret) {
         if (strlen(text) > 1024)
@@ -152,7 +144,7 @@ static bool words_equal(const Row *row _unused_, const Value *wanted, const Valu
 }
 
 #define SYSCTL_KEY_TYPE                                                                  \
-        .is_text = true, .format = key_format, .put = file_put, .get = file_get,         \
+        .is_text = true, .format = key_format, .put = attr_put_nothing, .get = attr_get_nothing,         \
         .equal = key_equal
 
 static const AttrType attr_netns_key = {
@@ -169,8 +161,8 @@ static const AttrType attr_sysctl_value = {
         .is_text = true,
         .parse = value_text_parse,
         .format = key_format,
-        .put = file_put,
-        .get = file_get,
+        .put = attr_put_nothing,
+        .get = attr_get_nothing,
         .equal = words_equal,
 };
 

@@ -60,7 +60,7 @@ static void number_format(const Row *row, const Value *value, Buf *ret) {
                 buf_printf(ret, "%llu", (unsigned long long)value->number);
 }
 
-static int number_put(const Row *row, const Value *value, PutScope *scope) {
+int attr_put_number(const Row *row, const Value *value, PutScope *scope) {
         uint8_t wire[8];
         size_t size = row->type->size;
 
@@ -72,7 +72,7 @@ static int number_put(const Row *row, const Value *value, PutScope *scope) {
         return put_attr(scope, row->nla, wire, size);
 }
 
-static int number_get(const Row *row, const GetScope *scope, Value *ret) {
+int attr_get_number(const Row *row, const GetScope *scope, Value *ret) {
         size_t size = row->type->size;
         const struct nlattr *attr = get_attr(scope, row->nla, size);
         const uint8_t *wire;
@@ -92,13 +92,13 @@ static int number_get(const Row *row, const GetScope *scope, Value *ret) {
         return 0;
 }
 
-static bool number_equal(const Row *row _unused_, const Value *wanted, const Value *have) {
+bool attr_equal_number(const Row *row _unused_, const Value *wanted, const Value *have) {
         return wanted->number == have->number;
 }
 
 #define NUMBER                                                             \
         .syntax = "a number", .is_number = true, .parse = number_parse,    \
-        .format = number_format, .put = number_put, .get = number_get, .equal = number_equal
+        .format = number_format, .put = attr_put_number, .get = attr_get_number, .equal = attr_equal_number
 
 const AttrType attr_u8 = {.name = "number", .size = 1, NUMBER};
 const AttrType attr_u16 = {.name = "number", .size = 2, NUMBER};
@@ -108,7 +108,7 @@ const AttrType attr_be16 = {.name = "number", .size = 2, .big_endian = true, NUM
 
 /* Booleans and bits. */
 
-static int bool_parse(const Row *row _unused_, ParseScope *scope, const char *text, Value *ret) {
+int attr_parse_bool(const Row *row _unused_, ParseScope *scope, const char *text, Value *ret) {
         static const char *const words[] = {"false", "true", "off", "on", "no", "yes"};
 
         for (size_t i = 0; i < ELEMENTSOF(words); i++)
@@ -119,12 +119,12 @@ static int bool_parse(const Row *row _unused_, ParseScope *scope, const char *te
         return invalid(scope, "is not a boolean");
 }
 
-static void bool_format(const Row *row _unused_, const Value *value, Buf *ret) {
+void attr_format_bool(const Row *row _unused_, const Value *value, Buf *ret) {
         buf_add(ret, value->number ? "true" : "false");
 }
 
 static int bool_get(const Row *row, const GetScope *scope, Value *ret) {
-        int r = number_get(row, scope, ret);
+        int r = attr_get_number(row, scope, ret);
 
         if (r == 0)
                 ret->number = ret->number != 0;
@@ -132,11 +132,11 @@ static int bool_get(const Row *row, const GetScope *scope, Value *ret) {
 }
 
 #define BOOLEAN                                                                  \
-        .name = "boolean", .syntax = "true or false", .parse = bool_parse,       \
-        .format = bool_format, .equal = number_equal
+        .name = "boolean", .syntax = "true or false", .parse = attr_parse_bool,       \
+        .format = attr_format_bool, .equal = attr_equal_number
 
-const AttrType attr_bool = {.size = 1, .put = number_put, .get = bool_get, BOOLEAN};
-const AttrType attr_bool32 = {.size = 4, .put = number_put, .get = bool_get, BOOLEAN};
+const AttrType attr_bool = {.size = 1, .put = attr_put_number, .get = bool_get, BOOLEAN};
+const AttrType attr_bool32 = {.size = 4, .put = attr_put_number, .get = bool_get, BOOLEAN};
 
 static bool row_wire_bit(const Row *row, const Value *value) {
         return (value->number != 0) != ((row->flags & ROW_INVERTED) != 0);
@@ -234,7 +234,7 @@ const AttrType attr_iff = {.put = iff_put, .get = iff_get, BOOLEAN};
 
 /* Words. */
 
-static int enum_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {
+int attr_parse_enum(const Row *row, ParseScope *scope, const char *text, Value *ret) {
         for (const Name *name = row->names; name->name; name++)
                 if (streq(name->name, text)) {
                         *ret = (Value){.number = name->number};
@@ -243,7 +243,7 @@ static int enum_parse(const Row *row, ParseScope *scope, const char *text, Value
         return invalid(scope, "is not one of them");
 }
 
-static void enum_format(const Row *row, const Value *value, Buf *ret) {
+void attr_format_enum(const Row *row, const Value *value, Buf *ret) {
         const Name *name = row_name(row, value->number);
 
         if (name)
@@ -253,8 +253,8 @@ static void enum_format(const Row *row, const Value *value, Buf *ret) {
 }
 
 #define ENUM                                                                       \
-        .name = "word", .parse = enum_parse, .format = enum_format, .put = number_put, \
-        .get = number_get, .equal = number_equal
+        .name = "word", .parse = attr_parse_enum, .format = attr_format_enum, .put = attr_put_number, \
+        .get = attr_get_number, .equal = attr_equal_number
 
 const AttrType attr_enum8 = {.size = 1, ENUM};
 const AttrType attr_enum16 = {.size = 2, ENUM};
@@ -309,7 +309,7 @@ static int duration_ms(ParseScope *scope, const char *text, uint64_t *ret) {
         return scope->reason ? ATTR_E_INVALID : -ENOMEM;
 }
 
-static int clock_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {
+int attr_parse_clock(const Row *row, ParseScope *scope, const char *text, Value *ret) {
         uint64_t ms;
         int r = duration_ms(scope, text, &ms);
 
@@ -323,7 +323,7 @@ static int clock_parse(const Row *row, ParseScope *scope, const char *text, Valu
         return 0;
 }
 
-static void clock_format(const Row *row _unused_, const Value *value, Buf *ret) {
+void attr_format_clock(const Row *row _unused_, const Value *value, Buf *ret) {
         unsigned long long number = value->number;
 
         if (number % 100 == 0)
@@ -336,7 +336,7 @@ static void clock_format(const Row *row _unused_, const Value *value, Buf *ret) 
  * The kernel keeps jiffies and reports them as clock ticks again, rounded down twice: with HZ=250
  * 31.25s reads back 31.24s (br_netlink.c, clock_t_to_jiffies). With 100 and 1000 nothing is lost.
  */
-static bool clock_equal(const Row *row _unused_, const Value *wanted, const Value *have) {
+bool attr_equal_clock(const Row *row _unused_, const Value *wanted, const Value *have) {
         static const uint64_t hz[] = {250, 300};
 
         if (wanted->number == have->number)
@@ -350,8 +350,8 @@ static bool clock_equal(const Row *row _unused_, const Value *wanted, const Valu
 }
 
 #define CLOCK                                                                         \
-        .name = "duration", .syntax = "a duration", .is_number = true, .parse = clock_parse, \
-        .format = clock_format, .put = number_put, .get = number_get, .equal = clock_equal
+        .name = "duration", .syntax = "a duration", .is_number = true, .parse = attr_parse_clock, \
+        .format = attr_format_clock, .put = attr_put_number, .get = attr_get_number, .equal = attr_equal_clock
 
 const AttrType attr_clock32 = {.size = 4, CLOCK};
 const AttrType attr_clock64 = {.size = 8, CLOCK};
@@ -365,7 +365,7 @@ static int hex_digit(char c) {
         return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static int mac_parse(const Row *row _unused_, ParseScope *scope, const char *text, Value *ret) {
+int attr_parse_mac(const Row *row _unused_, ParseScope *scope, const char *text, Value *ret) {
         Value value = {};
 
         if (strlen(text) != 17)
@@ -381,7 +381,7 @@ static int mac_parse(const Row *row _unused_, ParseScope *scope, const char *tex
         return 0;
 }
 
-static void mac_format(const Row *row _unused_, const Value *value, Buf *ret) {
+void attr_format_mac(const Row *row _unused_, const Value *value, Buf *ret) {
         const uint8_t *m = value->bytes;
 
         buf_printf(ret, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
@@ -403,17 +403,17 @@ static int mac_get(const Row *row, const GetScope *scope, Value *ret) {
         return 0;
 }
 
-static bool mac_equal(const Row *row _unused_, const Value *wanted, const Value *have) {
+bool attr_equal_mac(const Row *row _unused_, const Value *wanted, const Value *have) {
         return memcmp(wanted->bytes, have->bytes, 6) == 0;
 }
 
-#define MAC .put = mac_put, .get = mac_get, .equal = mac_equal
+#define MAC .put = mac_put, .get = mac_get, .equal = attr_equal_mac
 
 const AttrType attr_mac = {
         .name = "MAC address",
         .syntax = "six hexadecimal bytes, 02:00:00:00:00:01",
-        .parse = mac_parse,
-        .format = mac_format,
+        .parse = attr_parse_mac,
+        .format = attr_format_mac,
         MAC,
 };
 
@@ -425,7 +425,7 @@ static int mac_policy_parse(const Row *row, ParseScope *scope, const char *text,
                 *ret = (Value){.policy = text[0] == 's' ? MAC_STABLE : MAC_KERNEL};
                 return 0;
         }
-        r = mac_parse(row, scope, text, ret);
+        r = attr_parse_mac(row, scope, text, ret);
         if (r == 0 && (ret->bytes[0] & 1))
                 return invalid(scope, "is a multicast address");
         if (r == 0 && memcmp(ret->bytes, zero, sizeof(zero)) == 0)
@@ -441,7 +441,7 @@ static void mac_policy_format(const Row *row, const Value *value, Buf *ret) {
         else if (value->policy == MAC_STABLE && memcmp(value->bytes, unmade, sizeof(unmade)) == 0)
                 buf_add(ret, "stable");
         else
-                mac_format(row, value, ret);
+                attr_format_mac(row, value, ret);
 }
 
 const AttrType attr_mac_policy = {
@@ -495,24 +495,24 @@ const AttrType attr_text = {.put = text_put, .get = text_get, TEXT};
 
 /* What the kernel never hears of. */
 
-static int local_put(const Row *row _unused_, const Value *value _unused_,
+int attr_put_nothing(const Row *row _unused_, const Value *value _unused_,
                      PutScope *scope _unused_) {
         return 0;
 }
 
-static int local_get(const Row *row _unused_, const GetScope *scope _unused_, Value *ret _unused_) {
+int attr_get_nothing(const Row *row _unused_, const GetScope *scope _unused_, Value *ret _unused_) {
         return ATTR_E_ABSENT;
 }
 
-#define LOCAL .put = local_put, .get = local_get
+#define LOCAL .put = attr_put_nothing, .get = attr_get_nothing
 
 const AttrType attr_local_bool = {LOCAL, BOOLEAN};
 const AttrType attr_local_text = {LOCAL, TEXT};
 const AttrType attr_local_mac = {
         .name = "MAC address",
         .syntax = "six hexadecimal bytes, 02:00:00:00:00:01",
-        .parse = mac_parse,
-        .format = mac_format,
-        .equal = mac_equal,
+        .parse = attr_parse_mac,
+        .format = attr_format_mac,
+        .equal = attr_equal_mac,
         LOCAL,
 };

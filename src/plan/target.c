@@ -6,20 +6,6 @@
 
 #include "planner.h"
 
-static AttrSet *section(Link *link, Section which) {
-        switch (which) {
-        case SECTION_COMMON:
-                return &link->common;
-        case SECTION_OPTIONS:
-                return &link->options;
-        case SECTION_PORT:
-                return &link->port;
-        case _SECTION_N:
-                break;
-        }
-        return NULL;
-}
-
 /* References are equal if they lead to the same link, by whatever name; re-created is not same. */
 static bool ref_differs(const Planner *planner, const LinkPlan *link, const Row *row,
                         const Value *wanted, const AttrSet *have_set, size_t i) {
@@ -165,7 +151,7 @@ static bool reset_makes_sense(const LinkPlan *link, Section which, size_t i, con
         const char *key, *reason;
         Link probe = *link->target;
         Value values[ROWS_MAX];
-        AttrSet *set = section(&probe, which);
+        AttrSet *set = link_section(&probe, which);
 
         if (which != SECTION_OPTIONS || !set->values[i].list.n)
                 return true;
@@ -176,7 +162,7 @@ static bool reset_makes_sense(const LinkPlan *link, Section which, size_t i, con
 
 static void reset_row(Planner *planner, LinkPlan *link, Section which, const RecordRow *recorded,
                       size_t i, const AttrSet *have) {
-        AttrSet *target = section(link->target, which);
+        AttrSet *target = link_section(link->target, which);
         const Row *row = schema_row(target->schema, i);
         const char *text = planner_reset_text(planner, link, row, recorded);
         ParseScope scope = {.arena = planner->arena};
@@ -220,15 +206,15 @@ static int find_row(const Link *target, const char *key, Section *ret_which) {
 static void aim_reset(Planner *planner, LinkPlan *link, const RecordRow *recorded, bool of_port) {
         Section which;
         int row = find_row(link->target, recorded->key, &which);
-        const AttrSet *wanted = link->wanted ? section((Link *)link->wanted, which) : NULL;
+        const AttrSet *wanted = link_section(link->wanted, which);
 
         if ((row >= 0 && which == SECTION_PORT) != of_port)
                 return;
         if (row < 0)
                 planner_forget(planner, link->entry->path, recorded->key);
-        else if (!wanted || !wanted->schema || !attrset_has(wanted, (size_t)row))
+        else if (!wanted->schema || !attrset_has(wanted, (size_t)row))
                 reset_row(planner, link, which, recorded, (size_t)row,
-                          section((Link *)link->have, which));
+                          link_section(link->have, which));
 }
 
 static void aim_resets(Planner *planner, LinkPlan *link) {
@@ -244,10 +230,10 @@ static void aim_resets(Planner *planner, LinkPlan *link) {
 }
 
 static void aim_section(Planner *planner, LinkPlan *link, Section which) {
-        const AttrSet *wanted = link->wanted ? section((Link *)link->wanted, which) : NULL;
-        const AttrSet *have = section((Link *)link->have, which);
-        AttrSet *target = section(link->target, which);
-        const Schema *schema = wanted && wanted->schema ? wanted->schema : have->schema;
+        const AttrSet *wanted = link_section(link->wanted, which);
+        const AttrSet *have = link_section(link->have, which);
+        AttrSet *target = link_section(link->target, which);
+        const Schema *schema = wanted->schema ? wanted->schema : have->schema;
         size_t i;
 
         if (attrset_init(target, schema, planner->arena) < 0) {
@@ -257,7 +243,7 @@ static void aim_section(Planner *planner, LinkPlan *link, Section which) {
         if (have->schema == schema)
                 ROWSET_FOREACH(i, have->present)
                         attrset_set(target, i, have->values[i]);
-        if (!wanted || !wanted->schema)
+        if (!wanted->schema)
                 return;
         link->differ[which] = section_diff(planner, link, which, wanted, have);
         ROWSET_FOREACH(i, wanted->present & (link->ours ? ~(RowSet)0 : ~wanted->implied))
