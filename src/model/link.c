@@ -108,7 +108,7 @@ static const Row link_rows[] = {
         [LINK_MASTER]        = { .key = "master", .nla = IFLA_MASTER, .type = &attr_link, .def = "none",
                                  .flags = ROW_ABSENT_IS_DEF,
                                  .doc = "The bridge (or other master) that this link is a port of, in the same namespace." },
-        [LINK_STATE]         = { .key = "state", .type = &attr_state, .phase = PHASE_STATE, .names = states,
+        [LINK_STATE]         = { .key = "state", .type = &attr_state, .phase = PHASE_STATE, .names = states, .def = "up",
                                  .doc = "Whether the link is kept up, kept down, or left as it is found." },
         [LINK_MAC]           = { .key = "mac", .nla = IFLA_ADDRESS, .type = &attr_mac_policy,
                                  .doc = "The MAC address: written out, `stable` (made from machine, namespace and name) or `kernel`." },
