@@ -20,6 +20,7 @@ typedef struct OpResult {
 } OpResult;
 
 typedef struct KernelOps {
+        int (*survey)(Kernel *kernel, Network *scope); /* NULL: there is nothing to add, ever */
         int (*dump)(Kernel *kernel, const Network *scope, Network **ret);
         int (*apply)(Kernel *kernel, const Op *const *ops, size_t n, OpResult *results);
         Kernel *(*free)(Kernel *kernel);
@@ -37,6 +38,12 @@ struct Kernel {
  * result with exists false, and with the reason if it only can't be entered. 0 or < 0.
  */
 int kernel_dump(Kernel *kernel, const Network *scope, Network **ret);
+
+/*
+ * Adds to a scope all named namespaces that there are. Links can have children anywhere, and a link
+ * that is to be deleted must not take along what was never looked at. 0 or < 0.
+ */
+int kernel_survey(Kernel *kernel, Network *scope);
 
 /*
  * Carries out operations in this order, each as soon as the one before is done. An operation that

@@ -123,6 +123,9 @@ int plan_new(const Network *wanted, const Network *have, const Record *record, P
 Plan *plan_free(Plan *plan);
 void plan_freep(Plan **plan);
 
+/* Whether links are deleted: then somebody else's, wherever they are, must have been looked for. */
+bool plan_deletes(const Plan *plan);
+
 /* Nothing to create, change, re-create or delete. Waiting and conflicts don't count. */
 bool plan_is_empty(const Plan *plan);
 

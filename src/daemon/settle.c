@@ -68,6 +68,7 @@ typedef struct Settle {
         Outcome outcome;
         uint64_t deadline, wait_deadline;
         unsigned backoff_ms, poll_ms;
+        bool wide;    /* links are deleted: namespaces that nobody declared are looked into, too */
         bool rested;  /* time passed since a request failed: it may be tried again */
         bool refused;
         bool unrecorded; /* the record can't be written at all */
@@ -333,12 +334,19 @@ static int op_done(Settle *settle, Round *round, const Op *op) {
         return tried_add(settle, op, 0, NULL, (Location){});
 }
 
-static int settle_dump(Settle *settle, Network **ret) {
+static int look(Kernel *kernel, const Network *wanted, const Record *record, bool wide,
+                Network **ret) {
         _cleanup_(network_freep) Network *scope = NULL;
         int r;
 
-        r = plan_scope(settle->wanted, store_record(settle->store), &scope);
-        return r < 0 ? r : kernel_dump(settle->kernel, scope, ret);
+        r = plan_scope(wanted, record, &scope);
+        if (r == 0 && wide)
+                r = kernel_survey(kernel, scope);
+        return r < 0 ? r : kernel_dump(kernel, scope, ret);
+}
+
+static int settle_dump(Settle *settle, Network **ret) {
+        return look(settle->kernel, settle->wanted, store_record(settle->store), settle->wide, ret);
 }
 
 static const Network *round_have(const Round *round) {
@@ -529,18 +537,31 @@ static void round_freep(Round **round) {
         *round = round_free(*round);
 }
 
-static int round_new(Settle *settle, Round **ret) {
-        _cleanup_(round_freep) Round *round = calloc(1, sizeof(Round));
+static int round_plan(Settle *settle, Round *round) {
         int r;
 
-        if (!round)
-                return -ENOMEM;
         r = settle_dump(settle, &round->have);
         if (r == 0 && settle->rounds > 0)
                 r = notes_complete(settle->store, round->have, true);
         if (r == 0)
                 r = plan_new(settle->wanted, round->have, store_record(settle->store),
                              &round->plan);
+        return r;
+}
+
+static int round_new(Settle *settle, Round **ret) {
+        _cleanup_(round_freep) Round *round = calloc(1, sizeof(Round));
+        int r;
+
+        if (!round)
+                return -ENOMEM;
+        r = round_plan(settle, round);
+        if (r == 0 && !settle->wide && plan_deletes(round->plan)) {
+                settle->wide = true;
+                round->plan = plan_free(round->plan);
+                round->have = network_free(round->have);
+                r = round_plan(settle, round);
+        }
         if (r == 0)
                 r = round_judge(settle, round);
         if (r < 0)
@@ -701,17 +722,25 @@ void settle_result_deinit(SettleResult *result) {
 
 int settle_plan(Kernel *kernel, const Network *wanted, const Record *record, Network **ret_have,
                 Plan **ret_plan) {
-        _cleanup_(network_freep) Network *scope = NULL, *have = NULL;
+        _cleanup_(network_freep) Network *have = NULL;
+        _cleanup_(plan_freep) Plan *plan = NULL;
         int r;
 
-        r = plan_scope(wanted, record, &scope);
+        r = look(kernel, wanted, record, false, &have);
         if (r == 0)
-                r = kernel_dump(kernel, scope, &have);
-        if (r == 0)
-                r = plan_new(wanted, have, record, ret_plan);
+                r = plan_new(wanted, have, record, &plan);
+        if (r == 0 && plan_deletes(plan)) {
+                plan = plan_free(plan);
+                have = network_free(have);
+                r = look(kernel, wanted, record, true, &have);
+                if (r == 0)
+                        r = plan_new(wanted, have, record, &plan);
+        }
         if (r < 0)
                 return r;
         *ret_have = have;
+        *ret_plan = plan;
         have = NULL;
+        plan = NULL;
         return 0;
 }

@@ -602,6 +602,16 @@ static int dump_space(FakeKernel *kernel, const Namespace *asked, Namespace *net
         return r < 0 ? r : dump_objects(from->objects, asked->objects, asked->network, NULL, netns);
 }
 
+static int fake_survey(Kernel *base, Network *scope) {
+        for (const Namespace *netns = fake_kernel(base)->world->namespaces; netns;
+             netns = netns->hh.next)
+                if (netns->type == NETNS_NAMED && netns->exists && !netns->dead &&
+                    !network_find_namespace(scope, netns->name) &&
+                    !network_add_namespace(scope, netns->name, NETNS_NAMED))
+                        return -ENOMEM;
+        return 0;
+}
+
 static int fake_dump(Kernel *base, const Network *scope, Network **ret) {
         FakeKernel *kernel = fake_kernel(base);
         _cleanup_(network_freep) Network *have = NULL;
@@ -636,6 +646,7 @@ static Kernel *fake_free(Kernel *base) {
 }
 
 static const KernelOps fake_ops = {
+        .survey = fake_survey,
         .dump = fake_dump,
         .apply = fake_apply,
         .free = fake_free,

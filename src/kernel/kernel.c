@@ -16,6 +16,10 @@
 
 #define FORGET_AFTER 64 /* dumps that did not speak of a namespace */
 
+int kernel_survey(Kernel *kernel, Network *scope) {
+        return kernel->ops->survey ? kernel->ops->survey(kernel, scope) : 0;
+}
+
 int kernel_dump(Kernel *kernel, const Network *scope, Network **ret) {
         return kernel->ops->dump(kernel, scope, ret);
 }
@@ -52,7 +56,21 @@ static Kernel *real_free(Kernel *base) {
         return NULL;
 }
 
+static int real_survey(Kernel *base, Network *scope) {
+        NetnsEntry *entries;
+        size_t n;
+        int r = netns_list(real_kernel(base)->run_netns, &scope->arena, &entries, &n);
+
+        for (size_t i = 0; r == 0 && i < n; i++)
+                if (entries[i].stat.state == NETNS_ALIVE &&
+                    !network_find_namespace(scope, entries[i].name) &&
+                    !network_add_namespace(scope, entries[i].name, NETNS_NAMED))
+                        r = -ENOMEM;
+        return r;
+}
+
 static const KernelOps real_ops = {
+        .survey = real_survey,
         .dump = real_dump,
         .apply = real_apply,
         .free = real_free,

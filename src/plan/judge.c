@@ -74,7 +74,7 @@ static bool judge_netns(Planner *planner, LinkPlan *link) {
 static void judge_create(Planner *planner, LinkPlan *link, const char *reason) {
         const Link *lower = link_lower(link->wanted), *peer = link_peer(link->wanted);
         const char *foreign = link->have
-                ? planner_foreign_on(planner, link, is_replaceable(link)) : NULL;
+                ? planner_foreign_on(planner, link->have, is_replaceable(link)) : NULL;
         const LinkPlan *far = planner_peer(planner, link);
 
         if (foreign) {

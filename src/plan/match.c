@@ -99,11 +99,17 @@ static bool nic_matches(const Link *wanted, const Link *have) {
                text_matches(&wanted->match, "path", have->path) && altname_matches(wanted, have);
 }
 
+/* What is in somebody else's namespace stays there. */
+static bool is_declared(const Planner *planner, const Namespace *have) {
+        return network_find_namespace(planner->wanted, have->name);
+}
+
 static void match_nic(Planner *planner, LinkPlan *link) {
         if (!link->wanted->match.present || !planner_have_netns(planner, link->wanted))
                 return;
         for (const Namespace *netns = planner->have->namespaces; netns; netns = netns->hh.next)
-                for (const Link *have = netns->links; have; have = have->hh.next)
+                for (const Link *have = is_declared(planner, netns) ? netns->links : NULL; have;
+                     have = have->hh.next)
                         if (!planner_by_have(planner, have) && nic_matches(link->wanted, have)) {
                                 pair_up(planner, link, have);
                                 return;

@@ -219,6 +219,13 @@ void plan_freep(Plan **plan) {
         *plan = plan_free(*plan);
 }
 
+bool plan_deletes(const Plan *plan) {
+        for (size_t i = 0; i < plan->n_ops; i++)
+                if (plan->ops[i]->type == OP_LINK_DEL)
+                        return true;
+        return false;
+}
+
 bool plan_is_empty(const Plan *plan) {
         return plan->n_ops == 0;
 }

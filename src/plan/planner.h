@@ -112,7 +112,7 @@ const char *planner_reset_text(Planner *planner, const LinkPlan *link, const Row
 void planner_undo_links(Planner *planner);      /* before judging: who else would go */
 void planner_undo_rest(Planner *planner);       /* objects, namespaces */
 /* A path, or NULL; with `ports`, those may be there: they lose their master, no more. */
-const char *planner_foreign_on(Planner *planner, const LinkPlan *link, bool ports);
+const char *planner_foreign_on(Planner *planner, const Link *have, bool ports);
 
 /* steps.c, objects.c */
 void planner_namespaces(Planner *planner);

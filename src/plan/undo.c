@@ -26,21 +26,36 @@ static bool is_netns_path(const char *path) {
         return n && path[n - 1] == '/';
 }
 
-/* Somebody else's link that would go, or (unless `ports`) lose its master, with this one. */
-const char *planner_foreign_on(Planner *planner, const LinkPlan *link, bool ports) {
-        const Uppers *uppers = planner_uppers(planner, link->have);
+static bool is_foreign(const Planner *planner, const Link *have) {
+        const LinkPlan *plan = planner_by_have(planner, have);
 
-        for (const struct Upper *upper = uppers ? uppers->first : NULL; upper; upper = upper->next) {
-                const LinkPlan *plan = planner_by_have(planner, upper->link);
+        return !(plan && plan->ours) &&
+               !record_find_link(planner->record, have->netns->inode, have->ifindex);
+}
 
-                if ((plan && (plan->ours || upper->port)) || (ports && upper->port))
+/* Somebody else's link on this one, or on what of ours goes with it. */
+static const Link *foreign_on(const Planner *planner, const Link *have, bool ports, unsigned depth) {
+        const Uppers *uppers = planner_uppers(planner, have);
+        const Link *foreign = NULL;
+
+        for (const struct Upper *upper = uppers ? uppers->first : NULL; upper && !foreign;
+             upper = upper->next) {
+                if (upper->port && (ports || planner_by_have(planner, upper->link)))
                         continue;
-                if (record_find_link(planner->record, upper->link->netns->inode,
-                                     upper->link->ifindex))
-                        continue;
-                return planner_path(planner, upper->link);
+                if (is_foreign(planner, upper->link))
+                        foreign = upper->link;
+                else if (!upper->port && depth < 64)
+                        foreign = foreign_on(planner, upper->link, ports, depth + 1);
         }
-        return NULL;
+        return foreign;
+}
+
+const char *planner_foreign_on(Planner *planner, const Link *have, bool ports) {
+        const Link *foreign = foreign_on(planner, have, ports, 0), *peer = link_peer(have);
+
+        if (!foreign && peer)
+                foreign = foreign_on(planner, peer, ports, 0);
+        return foreign ? planner_path(planner, foreign) : NULL;
 }
 
 static LinkPlan *drop(Planner *planner, const RecordEntry *entry, const Link *have) {
@@ -71,7 +86,7 @@ static void undo_link(Planner *planner, LinkPlan *link) {
                 item_judge(link->item, VERDICT_STAYS, "not made by mvnetd");
                 return;
         }
-        foreign = planner_foreign_on(planner, link, false);
+        foreign = planner_foreign_on(planner, link->have, false);
         if (foreign) {
                 item_judge(link->item, VERDICT_CONFLICT,
                            planner_text(planner, "no longer in the file, but %s, which mvnetd did "
