@@ -35,7 +35,7 @@ typedef struct Link {
         bool far_end; /* comes into being with its peer, which was declared for both */
 
         /* have */
-        int ifindex;
+        int ifindex; /* in the scope of a dump: who is meant even if it is called otherwise now */
         uint8_t permanent_mac[6];
         bool has_permanent_mac;
         const char *driver;     /* NULL: unknown */

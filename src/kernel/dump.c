@@ -327,9 +327,13 @@ static int dump_sysctls(Place *place) {
         r = read_sysctls(place, NULL, place->wanted->objects);
         for (Link *wanted = place->wanted->links; r == 0 && wanted; wanted = wanted->hh.next) {
                 Link *link = namespace_find_link(place->netns, wanted->name);
+                Link *renamed = wanted->ifindex
+                        ? namespace_find_ifindex(place->netns, wanted->ifindex) : NULL;
 
                 if (link)
                         r = read_sysctls(place, link, wanted->objects);
+                if (r == 0 && renamed && renamed != link)
+                        r = read_sysctls(place, renamed, wanted->objects);
         }
         return r;
 }

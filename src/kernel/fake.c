@@ -597,8 +597,12 @@ static int dump_space(FakeKernel *kernel, const Namespace *asked, Namespace *net
         }
         netns->inode = from->inode;
         netns->used_by = asked->dropped ? from->used_by : 0;
-        for (const Link *link = from->links; r == 0 && link; link = link->hh.next)
-                r = dump_link(link, asked->network, namespace_find_link(asked, link->name), netns);
+        for (const Link *link = from->links; r == 0 && link; link = link->hh.next) {
+                const Link *named = namespace_find_link(asked, link->name);
+
+                r = dump_link(link, asked->network,
+                              named ? named : namespace_find_ifindex(asked, link->ifindex), netns);
+        }
         return r < 0 ? r : dump_objects(from->objects, asked->objects, asked->network, NULL, netns);
 }
 

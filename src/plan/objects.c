@@ -279,7 +279,8 @@ static int scope_wanted(const Network *wanted, Network *scope) {
         return 0;
 }
 
-static int scope_sysctl(Namespace *netns, const char *link, const ObjectType *type,
+/* A link that was renamed since is recognised by its number. */
+static int scope_sysctl(Namespace *netns, const char *link, int ifindex, const ObjectType *type,
                         const char *key) {
         Link *on = link ? scope_link(netns, link) : NULL;
         Object *object;
@@ -288,6 +289,8 @@ static int scope_sysctl(Namespace *netns, const char *link, const ObjectType *ty
 
         if (link && !on)
                 return -ENOMEM;
+        if (on)
+                on->ifindex = ifindex;
         if (value_parse(schema_row(&type->schema, 0), &parse, key, &value) != 0)
                 return 0; /* no key of ours: nothing to read */
         object = on ? link_add_object(on, type) : namespace_add_object(netns, type);
@@ -330,11 +333,13 @@ static int scope_entry(const RecordEntry *entry, Network *scope) {
         if (!object)
                 return 0;
         if (!on_link)
-                return scope_sysctl(netns, NULL, &object_sysctl, object + strlen(sysctl));
+                return scope_sysctl(netns, NULL, 0, &object_sysctl, object + strlen(sysctl));
         name = slash && slash < end ? slash + 1 : entry->path;
         name = arena_strndup(&scope->arena, name, (size_t)(end - name));
-        return name ? scope_sysctl(netns, name, &object_link_sysctl, object + strlen(sysctl))
-                    : -ENOMEM;
+        if (!name)
+                return -ENOMEM;
+        return scope_sysctl(netns, name, entry->ifindex, &object_link_sysctl,
+                            object + strlen(sysctl));
 }
 
 int plan_scope(const Network *wanted, const Record *record, Network **ret) {
