@@ -98,7 +98,7 @@ typedef struct LinkKind {
         Schema options;   /* IFLA_INFO_DATA */
         Schema port;      /* IFLA_INFO_SLAVE_DATA of its ports, in a file under port.name */
         uint32_t flags;   /* KIND_* */
-        const struct LinkKind *like; /* same family: flags and rules are inherited, rows by options.like */
+        const struct LinkKind *like; /* same family: flags and rules come with it */
         const char *loose; /* the boolean option that lifts what ties it to the parent's state */
         const char *doc;
         /*

@@ -231,10 +231,14 @@ static void claim_mac(Claims *claims, const Link *link, const Link *device) {
 
         if (row_said(&link->common, LINK_MAC) && mac->policy == MAC_FIXED)
                 claim_add(claims, (Claim){
-                        .rule = RULE_MAC, .key = KEY("%p %s", (const void *)device, text ?: ""),
-                        .what = text, .tag = check_link_name(claims->check, device), .link = link, .row = "mac",
-                        .at = attrset_at(&link->common, LINK_MAC),
-                });
+                                          .rule = RULE_MAC,
+                                          .key = KEY("%p %s", (const void *)device, text ?: ""),
+                                          .what = text,
+                                          .tag = check_link_name(claims->check, device),
+                                          .link = link,
+                                          .row = "mac",
+                                          .at = attrset_at(&link->common, LINK_MAC),
+                                  });
 }
 
 static void claim_objects(Claims *claims, const Link *link) {

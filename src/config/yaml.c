@@ -388,7 +388,8 @@ static int reader_alias(Reader *reader, const yaml_event_t *event) {
         r = reader_charge(reader, at, anchor->nodes);
         if (r != 0)
                 return r;
-        copy = node_copy(reader->arena, anchor->node, reader_is_merging(reader) ? MERGED_LEVELS : 0);
+        copy = node_copy(reader->arena, anchor->node,
+                         reader_is_merging(reader) ? MERGED_LEVELS : 0);
         if (!copy)
                 return -ENOMEM;
         copy->key = NULL;

@@ -150,7 +150,7 @@ void json_print_error(const char *text) {
 
         json_add(object, "error", json_text(text));
         if (object)
-                puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
-                                                                    JSON_C_TO_STRING_NOSLASHESCAPE));
+                puts(json_object_to_json_string_ext(
+                        object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
         json_object_put(object);
 }

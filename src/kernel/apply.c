@@ -61,7 +61,8 @@ int applier_enter(Applier *applier, const char *name, Space **ret) {
                 return -ENOMEM;
         r = space_open(applier->kernel, space);
         if (r != 0)
-                return applier_fail(applier, outcome_errno(r), "namespace %s: %s", name, space_problem(r));
+                return applier_fail(applier, outcome_errno(r), "namespace %s: %s", name,
+                                    space_problem(r));
         r = netlink_cookie(space->netlink, &cookie);
         if (r < 0)
                 return r;
@@ -395,7 +396,8 @@ static int apply_link_set(Applier *applier) {
 
         if (r < 0)
                 return r;
-        return applier_send(applier, encode_link_set(applier_request(applier), applier->op, ifindex));
+        return applier_send(applier,
+                            encode_link_set(applier_request(applier), applier->op, ifindex));
 }
 
 /* Before 6.2 a link that is up cannot be renamed: EBUSY. */
@@ -461,7 +463,8 @@ static int apply_sysctl(Applier *applier) {
                 r = netns_sysctl_write(space_visit(applier->space), buf_text(&path), value->text);
         }
         if (r == NETNS_E_ABSENT)
-                r = applier_fail(applier, -ENOENT, "/proc/sys/net/%s is not there", buf_text(&path));
+                r = applier_fail(applier, -ENOENT, "/proc/sys/net/%s is not there",
+                                 buf_text(&path));
         buf_deinit(&path);
         if (r < 0)
                 applier->result->row = row_of(&op->object->set, &value->ref);

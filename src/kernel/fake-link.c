@@ -65,7 +65,8 @@ static int append_pairs(const Row *row, Arena *arena, const Value *from, const V
                 bool replaced = false;
 
                 for (size_t j = 0; except && j < except->list.n; j++)
-                        replaced |= except->list.items[j].pair.from == from->list.items[i].pair.from;
+                        replaced |=
+                                except->list.items[j].pair.from == from->list.items[i].pair.from;
                 if (replaced || from->list.items[i].pair.to == 0)
                         continue;
                 if (value_append(row, arena, list, &from->list.items[i]) < 0)
@@ -214,7 +215,8 @@ static int make_options(FakeKernel *kernel, const Op *op, const Link *parent, Op
                 if (is_sent || !(row->flags & ROW_PER_PARENT) || r < 0)
                         continue;
                 FOREACH_LINK(kernel, sibling)
-                        if (fake_parent(sibling) == parent && attrset_get(&sibling->options, row->key) &&
+                        if (fake_parent(sibling) == parent &&
+                            attrset_get(&sibling->options, row->key) &&
                             link_kind_family(sibling->kind) == link_kind_family(kind))
                                 attrset_set(ret, i, *attrset_get(&sibling->options, row->key));
         }
@@ -229,7 +231,8 @@ static bool done_at_create(const Row *row, size_t at) {
 
 static int check_new(const Namespace *netns, const char *name, const Link *like, RowSet rows,
                      const Link *parent, OpResult *result) {
-        const Row *mtu = schema_row(&link_schema, LINK_MTU), *mac = schema_row(&link_schema, LINK_MAC);
+        const Row *mtu = schema_row(&link_schema, LINK_MTU),
+                  *mac = schema_row(&link_schema, LINK_MAC);
         const Value *values = like->common.values;
 
         if (link_name_problem(name))
@@ -237,7 +240,8 @@ static int check_new(const Namespace *netns, const char *name, const Link *like,
         if (fake_name_taken(netns, name))
                 return fake_refuse(result, -EEXIST, NULL, "%s exists in %s", name, netns->name);
         if (rows & ROW_BIT(LINK_ADDR_GEN_MODE))
-                return fake_refuse(result, -EAFNOSUPPORT, schema_row(&link_schema, LINK_ADDR_GEN_MODE),
+                return fake_refuse(result, -EAFNOSUPPORT,
+                                   schema_row(&link_schema, LINK_ADDR_GEN_MODE),
                                    "AF_SPEC while the link is made");
         if (rows & ROW_BIT(LINK_MAC) && values[LINK_MAC].bytes[0] & 1)
                 return fake_refuse(result, -EADDRNOTAVAIL, mac, "multicast address");
@@ -400,7 +404,8 @@ int fake_link_add(FakeKernel *kernel, const Op *op, OpResult *result) {
         if (r == 0)
                 r = make_options(kernel, op, parent, result, &options);
         if (r == 0 && parent)
-                r = check_siblings(kernel, &(Link){.kind = kind, .options = options}, parent, result);
+                r = check_siblings(kernel, &(Link){.kind = kind, .options = options}, parent,
+                                   result);
         if (r == 0)
                 r = make_link(kernel, netns, op->name, op->link, rows, parent, &options, &link);
         if (r < 0)
@@ -421,7 +426,8 @@ int fake_link_add(FakeKernel *kernel, const Op *op, OpResult *result) {
 static int set_common_row(FakeKernel *kernel, Link *link, LinkRow at, const Value *value) {
         switch (at) {
         case LINK_MAC:
-                return value->policy == MAC_KERNEL ? 0 : fake_change_mac(kernel, link, value->bytes);
+                return value->policy == MAC_KERNEL ? 0
+                                                   : fake_change_mac(kernel, link, value->bytes);
         case LINK_MTU:
                 return fake_change_mtu(kernel, link, value->number, true);
         case LINK_STATE:
@@ -460,7 +466,8 @@ static int set_common(FakeKernel *kernel, Link *link, const Op *op, OpResult *re
         RowSet rows = op->rows[SECTION_COMMON];
 
         if (rows & ROW_BIT(LINK_ADDR_GEN_MODE) && link->common.values[LINK_MTU].number < 1280)
-                return fake_refuse(result, -EAFNOSUPPORT, schema_row(&link_schema, LINK_ADDR_GEN_MODE),
+                return fake_refuse(result, -EAFNOSUPPORT,
+                                   schema_row(&link_schema, LINK_ADDR_GEN_MODE),
                                    "no IPv6 on this link");
         for (size_t i = 0; i < ELEMENTSOF(order); i++) {
                 const Row *row = schema_row(&link_schema, order[i]);
@@ -576,14 +583,16 @@ int fake_link_set(FakeKernel *kernel, const Op *op, OpResult *result) {
         case SECTION_COMMON:
                 return set_common(kernel, link, op, result);
         case SECTION_OPTIONS:
-                if (!link->kind || link->kind != op->link->kind || !is_changeable(&link->kind->options))
+                if (!link->kind || link->kind != op->link->kind ||
+                    !is_changeable(&link->kind->options))
                         return fake_refuse(result, -EOPNOTSUPP, NULL, "%s cannot be changed so",
                                            link->kind_name ? link->kind_name : "this link");
                 return change_rows(kernel, link, &link->options, &op->link->options,
                                    op->rows[SECTION_OPTIONS], result);
         case SECTION_PORT:
                 if (!link->port.schema || link->port.schema != op->link->port.schema)
-                        return fake_refuse(result, -EOPNOTSUPP, NULL, "%s is no such port", link->name);
+                        return fake_refuse(result, -EOPNOTSUPP, NULL, "%s is no such port",
+                                           link->name);
                 return change_rows(kernel, link, &link->port, &op->link->port,
                                    op->rows[SECTION_PORT], result);
         case _SECTION_N:
@@ -603,7 +612,8 @@ static int rename_labels(FakeKernel *kernel, Link *link, const char *from) {
                 const char *label;
                 Value value = {};
 
-                if (object->type != &object_address || at < 0 || !attrset_has(&object->set, (size_t)at))
+                if (object->type != &object_address || at < 0 ||
+                    !attrset_has(&object->set, (size_t)at))
                         continue;
                 label = object->set.values[at].text;
                 if (strncmp(label, from, n) != 0 || (label[n] && label[n] != ':'))

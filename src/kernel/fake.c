@@ -107,7 +107,8 @@ static int set_text(FakeKernel *kernel, AttrSet *set, const char *key, const cha
 }
 
 /* What the kernel says of every address: IFA_LABEL and IFA_PROTO. */
-static int describe_address(FakeKernel *kernel, const Link *link, Object *object, uint8_t protocol) {
+static int describe_address(FakeKernel *kernel, const Link *link, Object *object,
+                            uint8_t protocol) {
         const Value *address = attrset_get(&object->set, "address");
         int label = schema_find(object->set.schema, "label");
         int proto = schema_find(object->set.schema, "protocol");
@@ -552,7 +553,8 @@ static int dump_objects(const Object *from, const Object *asked, const Network *
                         continue;
                 object = link ? link_add_object(link, from->type)
                               : namespace_add_object(netns, from->type);
-                if (!object || dump_set(&from->set, scope, &netns->network->arena, &object->set) < 0)
+                if (!object ||
+                    dump_set(&from->set, scope, &netns->network->arena, &object->set) < 0)
                         return -ENOMEM;
         }
         return 0;
@@ -592,7 +594,8 @@ static int dump_space(FakeKernel *kernel, const Namespace *asked, Namespace *net
         netns->exists = from && from->exists && !from->dead;
         netns->dead = from && from->dead;
         if (!netns->exists) {
-                netns->reason = netns->dead ? "the name is there, but no namespace behind it" : NULL;
+                netns->reason =
+                        netns->dead ? "the name is there, but no namespace behind it" : NULL;
                 return 0;
         }
         netns->inode = from->inode;

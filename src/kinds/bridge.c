@@ -21,7 +21,8 @@
 static int timer_get(const Row *row, const GetScope *scope, Value *ret) {
         const struct nlattr *stp = get_attr(scope, IFLA_BR_STP_STATE, sizeof(uint32_t));
         const struct nlattr *root = get_attr(scope, IFLA_BR_ROOT_ID, sizeof(struct ifla_bridge_id));
-        const struct nlattr *own = get_attr(scope, IFLA_BR_BRIDGE_ID, sizeof(struct ifla_bridge_id));
+        const struct nlattr *own =
+                get_attr(scope, IFLA_BR_BRIDGE_ID, sizeof(struct ifla_bridge_id));
 
         if (stp && root && own && mnl_attr_get_u32(stp) != 0 &&
             memcmp(mnl_attr_get_payload(root), mnl_attr_get_payload(own),

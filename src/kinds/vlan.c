@@ -121,8 +121,8 @@ static const Row rows[] = {
 const LinkKind link_kind_vlan = {
         .name = "vlan",
         .options = {.name = "vlan", .rows = rows, .n = ELEMENTSOF(rows)},
-        .flags = KIND_PARENT | KIND_SOLID | KIND_MTU_BOUND | KIND_NEEDS_PARENT_UP | KIND_UP_FOLLOWS |
-                 KIND_DATA_ALWAYS,
+        .flags = KIND_PARENT | KIND_SOLID | KIND_MTU_BOUND | KIND_NEEDS_PARENT_UP |
+                 KIND_UP_FOLLOWS | KIND_DATA_ALWAYS,
         .loose = "loose-binding",
         .doc = "The packets of one VLAN on the parent, without their tag.",
 };

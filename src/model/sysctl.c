@@ -69,9 +69,11 @@ static int netns_key_parse(const Row *row _unused_, ParseScope *scope, const cha
                 return invalid(scope, "is not a parameter below net.");
         prefix = link_of(text);
         if (prefix) {
-                scope->reason = arena_printf(scope->arena,
-                                             "belongs to the interface: write `sysctl: {%sNAME: …}` "
-                                             "there", prefix);
+                scope->reason =
+                        arena_printf(scope->arena,
+                                     "belongs to the interface: write `sysctl: {%sNAME: …}` "
+                                     "there",
+                                     prefix);
                 return scope->reason ? ATTR_E_INVALID : -ENOMEM;
         }
         return key_copy(scope, text, ret);
@@ -143,8 +145,8 @@ static bool words_equal(const Row *row _unused_, const Value *wanted, const Valu
         }
 }
 
-#define SYSCTL_KEY_TYPE                                                                  \
-        .is_text = true, .format = key_format, .put = attr_put_nothing, .get = attr_get_nothing,         \
+#define SYSCTL_KEY_TYPE                                                                            \
+        .is_text = true, .format = key_format, .put = attr_put_nothing, .get = attr_get_nothing,   \
         .equal = key_equal
 
 static const AttrType attr_netns_key = {

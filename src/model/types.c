@@ -96,9 +96,9 @@ bool attr_equal_number(const Row *row _unused_, const Value *wanted, const Value
         return wanted->number == have->number;
 }
 
-#define NUMBER                                                             \
-        .syntax = "a number", .is_number = true, .parse = number_parse,    \
-        .format = number_format, .put = attr_put_number, .get = attr_get_number, .equal = attr_equal_number
+#define NUMBER                                                                                     \
+        .syntax = "a number", .is_number = true, .parse = number_parse, .format = number_format,   \
+        .put = attr_put_number, .get = attr_get_number, .equal = attr_equal_number
 
 const AttrType attr_u8 = {.name = "number", .size = 1, NUMBER};
 const AttrType attr_u16 = {.name = "number", .size = 2, NUMBER};
@@ -212,7 +212,7 @@ static int bit16_get(const Row *row, const GetScope *scope, Value *ret) {
 
 const AttrType attr_bit16 = {.put = bit16_put, .get = bit16_get, BOOLEAN};
 
-/* ifi_change says which flags are meant; 0 would mean all of them (rtnetlink.c rtnl_dev_get_flags). */
+/* ifi_change says which flags are meant; 0 would mean all of them (rtnl_dev_get_flags). */
 static int iff_put(const Row *row, const Value *value, PutScope *scope) {
         struct ifinfomsg *header = mnl_nlmsg_get_payload(scope->message);
 
@@ -252,9 +252,9 @@ void attr_format_enum(const Row *row, const Value *value, Buf *ret) {
                 number_format(row, value, ret);
 }
 
-#define ENUM                                                                       \
-        .name = "word", .parse = attr_parse_enum, .format = attr_format_enum, .put = attr_put_number, \
-        .get = attr_get_number, .equal = attr_equal_number
+#define ENUM                                                                                       \
+        .name = "word", .parse = attr_parse_enum, .format = attr_format_enum,                      \
+        .put = attr_put_number, .get = attr_get_number, .equal = attr_equal_number
 
 const AttrType attr_enum8 = {.size = 1, ENUM};
 const AttrType attr_enum16 = {.size = 2, ENUM};
@@ -349,9 +349,10 @@ bool attr_equal_clock(const Row *row _unused_, const Value *wanted, const Value 
         return false;
 }
 
-#define CLOCK                                                                         \
-        .name = "duration", .syntax = "a duration", .is_number = true, .parse = attr_parse_clock, \
-        .format = attr_format_clock, .put = attr_put_number, .get = attr_get_number, .equal = attr_equal_clock
+#define CLOCK                                                                                      \
+        .name = "duration", .syntax = "a duration", .is_number = true, .parse = attr_parse_clock,  \
+        .format = attr_format_clock, .put = attr_put_number, .get = attr_get_number,               \
+        .equal = attr_equal_clock
 
 const AttrType attr_clock32 = {.size = 4, CLOCK};
 const AttrType attr_clock64 = {.size = 8, CLOCK};

@@ -19,8 +19,8 @@ static const char *branch(Planner *planner, const Link *link, unsigned depth) {
         const Uppers *uppers = planner_uppers(planner, link);
         const char *reason = carries(planner, link);
 
-        for (const struct Upper *upper = uppers ? uppers->first : NULL; upper && !reason && depth < 64;
-             upper = upper->next)
+        for (const struct Upper *upper = uppers ? uppers->first : NULL;
+             upper && !reason && depth < 64; upper = upper->next)
                 reason = branch(planner, upper->link, depth + 1);
         if (!reason && link_master(link) && depth < 64)
                 reason = branch(planner, link_master(link), depth + 64);
@@ -50,7 +50,7 @@ static bool touches(const Op *op) {
         return false;
 }
 
-/* Only the links of the caller's own namespace carry anything, but what they hang on may not be there. */
+/* Only links of the caller's own namespace carry anything, but what they hang on may be elsewhere. */
 void planner_guard(Planner *planner) {
         for (size_t i = 0; !planner->failed && i < planner->plan->n_ops; i++) {
                 const Op *op = planner->plan->ops[i];

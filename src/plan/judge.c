@@ -171,7 +171,8 @@ static void judge_existing(Planner *planner, LinkPlan *link) {
         planner_aim(planner, link);
         if (planner->failed || link_is_physical(wanted))
                 return;
-        row = create_only(&link->target->options, &have->options, link->differ[SECTION_OPTIONS], &i);
+        row = create_only(&link->target->options, &have->options, link->differ[SECTION_OPTIONS],
+                          &i);
         if (row) {
                 judge_difference(planner, link, row,
                                  attrset_has(&have->options, i) ? &have->options.values[i] : NULL);
@@ -219,7 +220,8 @@ static void judge_siblings(Planner *planner, LinkPlan *link) {
         const AttrSet *wanted = &link->wanted->options;
         size_t i;
 
-        for (const struct Upper *upper = uppers ? uppers->first : NULL; upper; upper = upper->next) {
+        for (const struct Upper *upper = uppers ? uppers->first : NULL; upper;
+             upper = upper->next) {
                 const AttrSet *theirs = &upper->link->options;
 
                 if (upper->port || upper->link == link->have || !wanted->schema ||
@@ -246,7 +248,8 @@ static void judge_siblings(Planner *planner, LinkPlan *link) {
 
 /* What holds up part of a link, but not the link. */
 static void judge_parts(Planner *planner, LinkPlan *link) {
-        const LinkPlan *lower = planner_lower(planner, link), *master = planner_master(planner, link);
+        const LinkPlan *lower = planner_lower(planner, link),
+                       *master = planner_master(planner, link);
 
         if (master && (master->blocked || (!master->have && !master->create))) {
                 link->no_master = true;

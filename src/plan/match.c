@@ -83,7 +83,8 @@ static bool altname_matches(const Link *wanted, const Link *have) {
         const Value *value = attrset_get(&wanted->match, "altname");
 
         for (const Object *object = have->objects; value && object; object = object->next)
-                if (object->type == &object_altname && streq(object->set.values[0].text, value->text))
+                if (object->type == &object_altname &&
+                    streq(object->set.values[0].text, value->text))
                         return true;
         return !value;
 }
@@ -144,7 +145,8 @@ static void add_wanted(Planner *planner, const Link *wanted) {
 
 /* What the record says of a link that is gone says nothing of the one that has its name now. */
 static bool is_about(const RecordEntry *entry, const Link *have) {
-        return !entry->made && entry->ifindex == have->ifindex && entry->netns == have->netns->inode;
+        return !entry->made && entry->ifindex == have->ifindex &&
+               entry->netns == have->netns->inode;
 }
 
 static void find_owner(Planner *planner, LinkPlan *link) {

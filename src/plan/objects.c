@@ -64,7 +64,8 @@ static void show_object_rows(Planner *planner, PlanItem *item, const Object *wan
         }
 }
 
-static void show_object(Planner *planner, PlanItem *item, const Object *wanted, const Object *have) {
+static void show_object(Planner *planner, PlanItem *item, const Object *wanted,
+                        const Object *have) {
         if (wanted->type->transport == TRANSPORT_SYSCTL)
                 show_sysctl(planner, item, wanted, have);
         else
@@ -98,13 +99,17 @@ static void change_object(Planner *planner, LinkPlan *link, const Object *wanted
                         worst = worst_row->change;
                 }
         if (worst == CHANGE_LIVE) {
-                object_step(planner, OP_OBJECT_SET, object_stage(planner, link, wanted), link, wanted);
+                object_step(planner, OP_OBJECT_SET, object_stage(planner, link, wanted), link,
+                            wanted);
         } else if (is_our_object(planner, link, have)) {
-                object_step(planner, OP_OBJECT_DEL, object_stage(planner, link, wanted), link, have);
-                object_step(planner, OP_OBJECT_ADD, object_stage(planner, link, wanted), link, wanted);
+                object_step(planner, OP_OBJECT_DEL, object_stage(planner, link, wanted), link,
+                            have);
+                object_step(planner, OP_OBJECT_ADD, object_stage(planner, link, wanted), link,
+                            wanted);
         } else {
                 item_judge(link->item, VERDICT_CONFLICT,
-                           planner_text(planner, "%s is there, not added by mvnetd, with another %s",
+                           planner_text(planner,
+                                        "%s is there, not added by mvnetd, with another %s",
                                         key_text(planner, wanted), worst_row->key));
                 return;
         }
@@ -116,7 +121,8 @@ static void change_object(Planner *planner, LinkPlan *link, const Object *wanted
 
 /* Down or moved links lose their IPv6 addresses, whatever the last dump said. */
 static bool survives(const Planner *planner, const LinkPlan *link, const Object *have) {
-        const Value *address = have->type == &object_address ? attrset_get(&have->set, "address") : NULL;
+        const Value *address =
+                have->type == &object_address ? attrset_get(&have->set, "address") : NULL;
 
         if (link->changes_netns)
                 return have->type == &object_altname;

@@ -55,7 +55,8 @@ static RowSet special_rows(const Planner *planner, const LinkPlan *link) {
                 rows |= ROW_BIT(LINK_MTU);
         if (link->no_master)
                 rows |= ROW_BIT(LINK_MASTER);
-        /* Without IPv6 in the kernel the nest is refused (EAFNOSUPPORT): our policy is moot then. */
+        /* Without IPv6 in the kernel the nest is refused (EAFNOSUPPORT): our policy is moot then.
+         */
         if (!planner->ipv6)
                 rows |= link->wanted->common.implied & ROW_BIT(LINK_ADDR_GEN_MODE);
         return rows;
@@ -159,13 +160,15 @@ static void steps_created(Planner *planner, LinkPlan *link) {
         if (is_port(link) && link->wanted->port.schema)
                 step_set(planner, link, STAGE_DETAIL, SECTION_PORT,
                          rows_where(&link->wanted->port, is_sent));
-        /* Written once it is there, it stays whatever the ports have; what it has anyway does not. */
+        /* Written once it is there, it stays whatever the ports have; what it has anyway does not.
+         */
         step_set(planner, link,
                  common->values[LINK_MTU].number == MTU_OF_NEW ? STAGE_PORTED : STAGE_LINK_ADD,
                  SECTION_COMMON, common->present & special & ROW_BIT(LINK_MTU));
         if (link_state(link->wanted) == LINK_STATE_UP && !link->no_state)
                 step_state(planner, link, true);
-        else if (link_state(link->wanted) == LINK_STATE_DOWN && planner_is_dragged_up(planner, link))
+        else if (link_state(link->wanted) == LINK_STATE_DOWN &&
+                 planner_is_dragged_up(planner, link))
                 step_set(planner, link, STAGE_LAST, SECTION_COMMON, ROW_BIT(LINK_STATE));
 }
 
@@ -349,7 +352,8 @@ static void show_created(Planner *planner, LinkPlan *link) {
 }
 
 static void show_changed(Planner *planner, LinkPlan *link) {
-        const AttrSet *sets[] = {&link->target->options, &link->target->common, &link->target->port};
+        const AttrSet *sets[] = {&link->target->options, &link->target->common,
+                                 &link->target->port};
         const AttrSet *have[] = {&link->have->options, &link->have->common, &link->have->port};
         const Section which[] = {SECTION_OPTIONS, SECTION_COMMON, SECTION_PORT};
 

@@ -103,7 +103,8 @@ static bool is_row(const Row *row, LinkRow which) {
         return row == schema_row(&link_schema, which);
 }
 
-/* The MTU that the link would have if nobody had said one: the lowest of its ports', or its parent's. */
+/* The MTU that the link would have if nobody had said one: the lowest of its ports', or its
+ * parent's. */
 static const char *default_mtu(Planner *planner, const LinkPlan *link) {
         const Uppers *uppers = planner_uppers(planner, link->have);
         const LinkPlan *lower = planner_lower(planner, link);
@@ -111,7 +112,8 @@ static const char *default_mtu(Planner *planner, const LinkPlan *link) {
         Value mtu = {.number = 1500};
         bool ports = false;
 
-        for (const struct Upper *upper = uppers ? uppers->first : NULL; upper; upper = upper->next) {
+        for (const struct Upper *upper = uppers ? uppers->first : NULL; upper;
+             upper = upper->next) {
                 uint64_t number = upper->link->common.values[LINK_MTU].number;
 
                 if (!upper->port)

@@ -34,7 +34,8 @@ static bool is_foreign(const Planner *planner, const Link *have) {
 }
 
 /* Somebody else's link on this one, or on what of ours goes with it. */
-static const Link *foreign_on(const Planner *planner, const Link *have, bool ports, unsigned depth) {
+static const Link *foreign_on(const Planner *planner, const Link *have, bool ports,
+                              unsigned depth) {
         const Uppers *uppers = planner_uppers(planner, have);
         const Link *foreign = NULL;
 
@@ -120,7 +121,8 @@ void planner_undo_links(Planner *planner) {
         undo_links(planner);
 }
 
-static bool split_object_path(const char *path, char link[128], char type[32], const char **ret_key) {
+static bool split_object_path(const char *path, char link[128], char type[32],
+                              const char **ret_key) {
         const char *first = strchr(path, ' '), *second = first ? strchr(first + 1, ' ') : NULL;
 
         if (!second || (size_t)(first - path) >= 128 || (size_t)(second - first) > 32)
@@ -300,8 +302,9 @@ static void undo_netns(Planner *planner, const RecordEntry *entry) {
         item = netns_item(planner, name);
         foreign = foreign_in(planner, have);
         if (foreign)
-                item_judge(item, VERDICT_STAYS,
-                           planner_text(planner, "no longer in the file, but %s is in it", foreign));
+                item_judge(
+                        item, VERDICT_STAYS,
+                        planner_text(planner, "no longer in the file, but %s is in it", foreign));
         else if (have->used_by)
                 item_judge(item, VERDICT_STAYS,
                            planner_text(planner, "no longer in the file, but in use by process %d",

@@ -159,7 +159,8 @@ int text_to_u64(const char *text, uint64_t *ret) {
         unsigned long long value;
         char *end;
 
-        if (!isxdigit((unsigned char)text[hex ? 2 : 0]) || (!hex && !isdigit((unsigned char)text[0])))
+        if (!isxdigit((unsigned char)text[hex ? 2 : 0]) ||
+            (!hex && !isdigit((unsigned char)text[0])))
                 return -EINVAL;
         errno = 0;
         value = strtoull(text, &end, hex ? 16 : 10);
