@@ -103,8 +103,7 @@ static bool is_row(const Row *row, LinkRow which) {
         return row == schema_row(&link_schema, which);
 }
 
-/* The MTU that the link would have if nobody had said one: the lowest of its ports', or its
- * parent's. */
+/* The MTU if nobody had said one: the lowest of the ports', or the parent's. */
 static const char *default_mtu(Planner *planner, const LinkPlan *link) {
         const Uppers *uppers = planner_uppers(planner, link->have);
         const LinkPlan *lower = planner_lower(planner, link);
