@@ -219,9 +219,12 @@ static void aim_reset(Planner *planner, LinkPlan *link, const RecordRow *recorde
 }
 
 static void aim_resets(Planner *planner, LinkPlan *link) {
+        const LinkPlan *master = planner_by_have(planner, link_master(link->have));
+
         for (unsigned pass = 0; pass < 2; pass++) {
-                /* What was set on a port goes with the master that it leaves. */
-                if (pass == 1 && link->differ[SECTION_COMMON] & ROW_BIT(LINK_MASTER))
+                /* What was set on a port goes with the master that it leaves, or that leaves it. */
+                if (pass == 1 && ((master && master->remove) ||
+                                  link->differ[SECTION_COMMON] & ROW_BIT(LINK_MASTER)))
                         return;
                 for (const RecordRow *recorded = link->entry->rows; recorded;
                      recorded = recorded->next)
