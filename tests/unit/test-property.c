@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#define ROUNDS_DEFAULT 150
+#define ROUNDS_DEFAULT 400
 #define SETTLES_WITHIN 4
 
 /* A case. */
