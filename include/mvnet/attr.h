@@ -79,7 +79,6 @@ typedef enum Phase {
         PHASE_DETAIL, /* ignored or refused there: a message of its own afterwards */
         PHASE_AFTER,  /* in a change, only after the message with the other rows */
         PHASE_STATE,  /* up and down: after addresses, bridge ports last */
-        PHASE_PORTED, /* after the ports are there, else they override it */
         _PHASE_N,
 } Phase;
 
@@ -91,10 +90,9 @@ enum {
         ROW_PER_PARENT = 1 << 4,    /* one value for all links on the same parent */
         ROW_MAKES_PEER = 1 << 5,    /* the link referred to comes into being with this one */
         ROW_WRITE_ONLY = 1 << 6,    /* never reported: compared with the record */
-        ROW_FOLLOWS_PARENT = 1 << 7,/* the kernel may overwrite it when the parent's changes */
-        ROW_SHORTHAND = 1 << 8,     /* what a plain scalar stands for, where a map is expected */
-        ROW_ABSENT_IS_ZERO = 1 << 9,/* likewise while it is zero, whatever the default */
-        ROW_SOMETIMES = 1 << 11,    /* not reported in some states: then compared with the record */
+        ROW_SHORTHAND = 1 << 7,     /* what a plain scalar stands for, where a map is expected */
+        ROW_ABSENT_IS_ZERO = 1 << 8, /* the same while it is zero, whatever the default */
+        ROW_SOMETIMES = 1 << 9,     /* not reported in some states: then compared with the record */
         ROW_MERGES = 1 << 10,       /* a map that the kernel adds to: what goes is sent as zero */
 };
 

@@ -168,7 +168,7 @@ enum {
         OBJECT_ON_LINK = 1 << 0,
         OBJECT_IN_NETNS = 1 << 1,
         OBJECT_MAP = 1 << 2,      /* written as a map KEY: VALUE, not as a list */
-        OBJECT_BEFORE_UP = 1 << 3,/* wants to be there before the link is up */
+        OBJECT_LATE = 1 << 3,     /* after all options of the link: they decide what it can have */
 };
 
 /*

@@ -468,7 +468,7 @@ static int announce_foreign(Store *store, const Network *have, const Op *op) {
 
         if (!netns || (netns->type != NETNS_PATH && netns->type != NETNS_PID))
                 return 0;
-        buf_printf(&path, "%s/", netns->name);
+        namespace_path(netns, &path);
         buf_printf(&pid, "%d", netns->pid);
         if (buf_error(&path) < 0 || buf_error(&pid) < 0)
                 return -ENOMEM;

@@ -419,7 +419,7 @@ static int address_verify(const AttrSet *set, const char **ret_key, const char *
 const ObjectType object_address = {
         .schema = {.name = "addresses", .rows = rows, .n = ELEMENTSOF(rows)},
         .transport = TRANSPORT_RTNL,
-        .flags = OBJECT_ON_LINK | OBJECT_BEFORE_UP,
+        .flags = OBJECT_ON_LINK | OBJECT_LATE,
         .message_new = RTM_NEWADDR,
         .message_del = RTM_DELADDR,
         .message_get = RTM_GETADDR,

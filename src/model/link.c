@@ -173,7 +173,7 @@ static int altname_begin(PutScope *scope, int ifindex) {
 const ObjectType object_altname = {
         .schema = {.name = "altnames", .rows = altname_rows, .n = ELEMENTSOF(altname_rows)},
         .transport = TRANSPORT_RTNL,
-        .flags = OBJECT_ON_LINK | OBJECT_BEFORE_UP,
+        .flags = OBJECT_ON_LINK,
         .message_new = RTM_NEWLINKPROP,
         .message_del = RTM_DELLINKPROP,
         .header_size = sizeof(struct ifinfomsg),

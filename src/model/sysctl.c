@@ -195,13 +195,13 @@ static const Row link_rows[] = {
 const ObjectType object_sysctl = {
         .schema = {.name = "sysctl", .rows = netns_rows, .n = ELEMENTSOF(netns_rows)},
         .transport = TRANSPORT_SYSCTL,
-        .flags = OBJECT_IN_NETNS | OBJECT_MAP | OBJECT_BEFORE_UP,
+        .flags = OBJECT_IN_NETNS | OBJECT_MAP,
         .doc = "Kernel parameters of the namespace: net.*.",
 };
 
 const ObjectType object_link_sysctl = {
         .schema = {.name = "sysctl", .rows = link_rows, .n = ELEMENTSOF(link_rows)},
         .transport = TRANSPORT_SYSCTL,
-        .flags = OBJECT_ON_LINK | OBJECT_MAP | OBJECT_BEFORE_UP,
+        .flags = OBJECT_ON_LINK | OBJECT_MAP,
         .doc = "Kernel parameters of the link.",
 };

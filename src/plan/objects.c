@@ -18,7 +18,7 @@ static bool is_cycled(const Planner *planner, const LinkPlan *link) {
 }
 
 static Stage object_stage(const Planner *planner, const LinkPlan *link, const Object *object) {
-        if (object->type != &object_address)
+        if (!(object->type->flags & OBJECT_LATE))
                 return STAGE_DETAIL;
         return is_cycled(planner, link) ? STAGE_LAST : STAGE_ADDRESS;
 }

@@ -203,7 +203,7 @@ static void check_row(const Table *table, const Row *row) {
                 check(!row->def);
         if (row->flags & ROW_ABSENT_IS_DEF)
                 check(row->def || type->is_ref || type->shape != SHAPE_SCALAR);
-        if (row->flags & (ROW_PER_PARENT | ROW_FOLLOWS_PARENT))
+        if (row->flags & ROW_PER_PARENT)
                 check(!table->kind || link_kind_is(table->kind, KIND_PARENT));
         if (row->flags & ROW_MAKES_PEER)
                 check(type->is_ref && table->kind && link_kind_is(table->kind, KIND_PAIR));
