@@ -29,7 +29,9 @@
 /* A request that was sent before, and what came of it. */
 typedef struct Tried {
         const char *signature;
-        int error; /* 0: acknowledged */
+        int error;      /* 0: acknowledged */
+        unsigned acked; /* how often */
+        size_t turn;    /* when last, among all that were acknowledged */
         const char *failure;
         Location at;
         UT_hash_handle hh;
@@ -68,6 +70,7 @@ typedef struct Settle {
         Outcome outcome;
         uint64_t deadline, wait_deadline;
         unsigned backoff_ms, poll_ms;
+        size_t turns; /* requests acknowledged so far */
         bool wide;    /* links are deleted: namespaces that nobody declared are looked into, too */
         bool rested;  /* time passed since a request failed: it may be tried again */
         bool refused;
@@ -122,6 +125,10 @@ static int tried_add(Settle *settle, const Op *op, int error, const char *failur
                         return -ENOMEM;
         }
         tried->error = error;
+        if (error == 0) {
+                tried->acked++;
+                tried->turn = ++settle->turns;
+        }
         tried->at = at;
         tried->failure = arena_strdup(&settle->arena, failure);
         return failure && !tried->failure ? -ENOMEM : 0;
@@ -253,6 +260,11 @@ static void item_fail(PlanItem *item, int error, const char *failure, Location a
         item->failure_at = at;
 }
 
+/* Acknowledged, and wanted again: was it something that came after it? It gets one more try then. */
+static bool may_be_undone(const Settle *settle, const Tried *tried) {
+        return tried->error == 0 && tried->acked == 1 && tried->turn < settle->turns;
+}
+
 /* Whether this one is to be sent, as far as is known before any is. */
 static int judge_op(Settle *settle, Round *round, const Op *op, bool *ret) {
         _cleanup_(buf_deinit) Buf signature = {};
@@ -270,7 +282,7 @@ static int judge_op(Settle *settle, Round *round, const Op *op, bool *ret) {
         if (state->failed || state->blocked)
                 return 0;
         tried = tried_find(settle, buf_text(&signature));
-        if (!tried) {
+        if (!tried || may_be_undone(settle, tried)) {
                 *ret = true;
         } else if (tried->error == 0) {
                 item_fail(state->item, -EOPNOTSUPP, op_ignored(op, &round->arena), op_at(op, NULL));

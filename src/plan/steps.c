@@ -47,16 +47,24 @@ static bool is_per_parent(const Row *row) {
         return row->flags & ROW_PER_PARENT;
 }
 
+/* Its MTU would be overwritten by the parent's, which comes late, as that is a bridge. */
+static bool follows_late(const Planner *planner, const LinkPlan *link) {
+        const LinkPlan *lower = planner_lower(planner, link);
+
+        return lower && link_kind_is(link->wanted->kind, KIND_MTU_FOLLOWS) &&
+               link_kind_is(lower->wanted->kind, KIND_MTU_PORTED) &&
+               (lower->create || lower->differ[SECTION_COMMON] & ROW_BIT(LINK_MTU));
+}
+
 /* Rows of the common section that have a stage of their own, or no use for this link. */
 static RowSet special_rows(const Planner *planner, const LinkPlan *link) {
         RowSet rows = ROW_BIT(LINK_STATE);
 
-        if (link_kind_is(link->wanted->kind, KIND_MTU_PORTED))
+        if (link_kind_is(link->wanted->kind, KIND_MTU_PORTED) || follows_late(planner, link))
                 rows |= ROW_BIT(LINK_MTU);
         if (link->no_master)
                 rows |= ROW_BIT(LINK_MASTER);
-        /* Without IPv6 in the kernel the nest is refused (EAFNOSUPPORT): our policy is moot then.
-         */
+        /* Without IPv6 in the kernel the nest is refused (EAFNOSUPPORT): our policy is moot. */
         if (!planner->ipv6)
                 rows |= link->wanted->common.implied & ROW_BIT(LINK_ADDR_GEN_MODE);
         return rows;
@@ -153,6 +161,7 @@ static void steps_created(Planner *planner, LinkPlan *link) {
         const AttrSet *common = &link->wanted->common;
         RowSet sent = link->made_with ? FAR_END_ROWS : rows_where(common, is_sent_at_create);
         RowSet special = special_rows(planner, link);
+        bool late;
 
         step_create(planner, link);
         step_set(planner, link, STAGE_DETAIL, SECTION_COMMON,
@@ -162,9 +171,9 @@ static void steps_created(Planner *planner, LinkPlan *link) {
                          rows_where(&link->wanted->port, is_sent));
         /* Written once it is there, it stays whatever the ports have; what it has anyway does not.
          */
-        step_set(planner, link,
-                 common->values[LINK_MTU].number == MTU_OF_NEW ? STAGE_PORTED : STAGE_LINK_ADD,
-                 SECTION_COMMON, common->present & special & ROW_BIT(LINK_MTU));
+        late = common->values[LINK_MTU].number == MTU_OF_NEW || follows_late(planner, link);
+        step_set(planner, link, late ? STAGE_PORTED : STAGE_LINK_ADD, SECTION_COMMON,
+                 common->present & special & ROW_BIT(LINK_MTU));
         if (link_state(link->wanted) == LINK_STATE_UP && !link->no_state)
                 step_state(planner, link, true);
         else if (link_state(link->wanted) == LINK_STATE_DOWN &&
