@@ -74,7 +74,7 @@ typedef struct Namespace {
         /* have */
         bool exists;
         bool dead;          /* a name with no namespace behind it */
-        uint64_t inode;     /* the namespace's identity: with ifindex, a link's */
+        uint64_t cookie;    /* its identity until the next boot (SO_NETNS_COOKIE, 5.14) */
         int used_by;        /* a process in it, looked for only in namespaces to be dropped; 0 */
         const char *reason; /* why it can't be looked into, or NULL */
 

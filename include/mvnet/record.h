@@ -24,7 +24,7 @@ typedef struct RecordRow {
 typedef struct RecordEntry {
         /* "ns1/" (a namespace), "br0", "ns1/eth0", "ns1/eth0 addresses 10.0.0.1/24" */
         const char *path;
-        uint64_t netns;   /* inode of the namespace it is in (of a namespace: its own) */
+        uint64_t netns;   /* cookie of the namespace it is in (of a namespace: its own) */
         int ifindex;      /* links, and objects on them: the link's; else 0 */
         bool made;        /* we made it; else it was there and has rows that we changed */
         RecordRow *rows;

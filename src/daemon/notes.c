@@ -27,7 +27,7 @@ typedef struct Spot {
 } Spot;
 
 static void spot_in(const Namespace *netns, Spot *ret) {
-        *ret = (Spot){.netns = netns ? netns->inode : 0};
+        *ret = (Spot){.netns = netns ? netns->cookie : 0};
 }
 
 static void spot_link(const Link *link, Spot *ret) {
@@ -141,7 +141,7 @@ static bool item_is_ours(const Record *record, const PlanItem *item) {
                 return true;
         if (!have || (item->wanted && link_is_physical(item->wanted)))
                 return false;
-        return record_find_link(record, have->netns->inode, have->ifindex) ||
+        return record_find_link(record, have->netns->cookie, have->ifindex) ||
                (is_marked(have) && !record_claimed_by(record, item->path));
 }
 
@@ -152,7 +152,7 @@ static void op_identity(const Network *have, const Op *op, uint64_t *ret_netns, 
         bool stays = link && op->item->verdict != VERDICT_RECREATE &&
                      streq(link->netns->name, op->netns);
 
-        *ret_netns = netns ? netns->inode : 0;
+        *ret_netns = netns ? netns->cookie : 0;
         *ret_ifindex = stays ? link->ifindex : 0;
 }
 
@@ -352,7 +352,7 @@ static int announce_link(Store *store, const Network *have, const Op *op, const 
         const Namespace *netns = network_find_namespace(have, op->netns);
         int r;
 
-        r = store_made(store, path, netns ? netns->inode : 0, 0, true);
+        r = store_made(store, path, netns ? netns->cookie : 0, 0, true);
         if (r < 0 || !op->peer)
                 return r;
         link_path(op->peer, &peer);
@@ -428,7 +428,7 @@ static int move_entry(Store *store, const Op *op, const char *path) {
         bool same = have && streq(have->netns->name, op->to.netns);
         int r;
 
-        entry = have ? record_find_link(store_record(store), have->netns->inode, have->ifindex)
+        entry = have ? record_find_link(store_record(store), have->netns->cookie, have->ifindex)
                      : NULL;
         if (!entry || streq(entry->path, path))
                 return 0;
@@ -472,7 +472,7 @@ static int announce_foreign(Store *store, const Network *have, const Op *op) {
         buf_printf(&pid, "%d", netns->pid);
         if (buf_error(&path) < 0 || buf_error(&pid) < 0)
                 return -ENOMEM;
-        r = ensure_entry(store, buf_text(&path), netns->inode, 0, false, &fresh);
+        r = ensure_entry(store, buf_text(&path), netns->cookie, 0, false, &fresh);
         if (r < 0)
                 return r;
         return netns->type == NETNS_PATH
@@ -608,7 +608,7 @@ static bool is_unclaimed(const Record *record, const PlanItem *item) {
                !link_is_physical(item->wanted) && is_marked(item->have) &&
                (item->verdict == VERDICT_OK || item->verdict == VERDICT_CHANGE) &&
                !record_claimed_by(record, item->path) &&
-               !record_find_link(record, item->have->netns->inode, item->have->ifindex);
+               !record_find_link(record, item->have->netns->cookie, item->have->ifindex);
 }
 
 bool notes_are_lost(const Record *record, const Plan *plan) {
@@ -632,7 +632,7 @@ int notes_settle(Store *store, const Plan *plan) {
 
                 if (!is_unclaimed(store_record(store), item))
                         continue;
-                r = store_made(store, item->path, item->have->netns->inode, item->have->ifindex,
+                r = store_made(store, item->path, item->have->netns->cookie, item->have->ifindex,
                                true);
                 if (r < 0)
                         return r;

@@ -403,7 +403,7 @@ static int open_place(Dump *dump, Place *place) {
         if (r != 0)
                 return place_fail(place, r, space_problem(r));
         netns->exists = true;
-        netns->inode = space->cookie;
+        netns->cookie = space->cookie;
         place->open = true;
         return 0;
 }

@@ -470,7 +470,7 @@ int fake_complete(FakeKernel *kernel, Link *link) {
 
         if (link->ifindex)
                 return 0;
-        HASH_FIND(hh, kernel->spaces, &link->netns->inode, sizeof(uint64_t), space);
+        HASH_FIND(hh, kernel->spaces, &link->netns->cookie, sizeof(uint64_t), space);
         if (!space)
                 return -ENOENT;
         link->ifindex = ++space->last_ifindex;

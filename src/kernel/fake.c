@@ -186,7 +186,7 @@ static int complete_space(FakeKernel *kernel, Namespace *netns) {
         Link *lo;
         int r = 0;
 
-        if (!netns->exists || netns->dead || netns->inode)
+        if (!netns->exists || netns->dead || netns->cookie)
                 return 0;
         space = arena_new(&kernel->world->arena, FakeSpace);
         lo = namespace_find_link(netns, "lo");
@@ -194,8 +194,8 @@ static int complete_space(FakeKernel *kernel, Namespace *netns) {
                 lo = namespace_add_link(netns, "lo");
         if (!space || !lo)
                 return -ENOMEM;
-        space->inode = netns->inode = ++kernel->last_inode;
-        HASH_ADD(hh, kernel->spaces, inode, sizeof(uint64_t), space);
+        space->cookie = netns->cookie = ++kernel->last_cookie;
+        HASH_ADD(hh, kernel->spaces, cookie, sizeof(uint64_t), space);
         for (size_t i = 0; r == 0 && i < ELEMENTSOF(netns_sysctls); i++)
                 r = describe_sysctl(kernel, namespace_add_object(netns, &object_sysctl),
                                     &netns_sysctls[i]);
@@ -227,7 +227,7 @@ static int netns_add(FakeKernel *kernel, const Op *op, OpResult *result) {
                 return -ENOMEM;
         netns->exists = true;
         netns->dead = false;
-        netns->inode = 0;
+        netns->cookie = 0;
         netns->type = NETNS_NAMED;
         r = complete_space(kernel, netns);
         return r < 0 ? r : fake_up(kernel, namespace_find_link(netns, "lo"));
@@ -267,7 +267,7 @@ static int netns_del(FakeKernel *kernel, const Op *op, OpResult *result) {
                 r = fake_destroy(kernel, netns->links);
         netns->objects = netns->last = NULL;
         netns->exists = netns->dead = false;
-        netns->inode = 0;
+        netns->cookie = 0;
         return r;
 }
 
@@ -598,7 +598,7 @@ static int dump_space(FakeKernel *kernel, const Namespace *asked, Namespace *net
                         netns->dead ? "the name is there, but no namespace behind it" : NULL;
                 return 0;
         }
-        netns->inode = from->inode;
+        netns->cookie = from->cookie;
         netns->used_by = asked->dropped ? from->used_by : 0;
         for (const Link *link = from->links; r == 0 && link; link = link->hh.next) {
                 const Link *named = namespace_find_link(asked, link->name);
@@ -667,7 +667,6 @@ int kernel_fake_new(Kernel **ret) {
         if (!kernel)
                 return -ENOMEM;
         kernel->kernel.ops = &fake_ops;
-        kernel->last_inode = 4026531840;
         r = network_new(&kernel->world);
         if (r == 0) {
                 host = network_find_namespace(kernel->world, HOST);

@@ -15,7 +15,7 @@ typedef struct FakeLink {
 
 /* A namespace's numbers, which are not given twice. */
 typedef struct FakeSpace {
-        uint64_t inode;
+        uint64_t cookie;
         int last_ifindex;
         UT_hash_handle hh;
 } FakeSpace;
@@ -24,8 +24,8 @@ typedef struct FakeKernel {
         Kernel kernel; /* first: it is what others see */
         Network *world;
         FakeLink *links;   /* uthash by address; in the world's arena, as are the spaces */
-        FakeSpace *spaces; /* uthash by inode */
-        uint64_t last_inode;
+        FakeSpace *spaces; /* uthash by cookie */
+        uint64_t last_cookie;
         uint32_t last_mac;
         size_t fail_in; /* operations from now; 0: never */
         int fail_with;

@@ -210,7 +210,7 @@ static void forget_judgement(LinkPlan *link) {
 
 static bool is_foreign(const Planner *planner, const Link *have) {
         return !planner_by_have(planner, have) &&
-               !record_find_link(planner->record, have->netns->inode, have->ifindex);
+               !record_find_link(planner->record, have->netns->cookie, have->ifindex);
 }
 
 /* What all links on a parent share must not be changed under somebody else's. */

@@ -49,7 +49,7 @@ static bool is_marked(const Planner *planner, const Link *have) {
 }
 
 static const RecordEntry *entry_of(const Planner *planner, const Link *have) {
-        return record_find_link(planner->record, have->netns->inode, have->ifindex);
+        return record_find_link(planner->record, have->netns->cookie, have->ifindex);
 }
 
 static void match_by_record(Planner *planner, LinkPlan *link) {
@@ -57,7 +57,7 @@ static void match_by_record(Planner *planner, LinkPlan *link) {
         const Link *have;
 
         if (!netns || !link->entry || !link->entry->made || !link->entry->ifindex ||
-            link->entry->netns != netns->inode)
+            link->entry->netns != netns->cookie)
                 return;
         have = namespace_find_ifindex(netns, link->entry->ifindex);
         if (have && same_kind(link->wanted, have) && !link_is_physical(link->wanted) &&
@@ -146,7 +146,7 @@ static void add_wanted(Planner *planner, const Link *wanted) {
 /* What the record says of a link that is gone says nothing of the one that has its name now. */
 static bool is_about(const RecordEntry *entry, const Link *have) {
         return !entry->made && entry->ifindex == have->ifindex &&
-               entry->netns == have->netns->inode;
+               entry->netns == have->netns->cookie;
 }
 
 static void find_owner(Planner *planner, LinkPlan *link) {

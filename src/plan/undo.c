@@ -2,14 +2,14 @@
 /*
  * What the record holds and the files no longer mention: links that we made go, what we set on
  * others is put back, objects and namespaces of ours go. Nothing is undone on the strength of a
- * name: the namespace's inode and the ifindex must be those in the record.
+ * name: the namespace's cookie and the ifindex must be those in the record.
  */
 
 #include "planner.h"
 
-static Namespace *netns_by_inode(const Network *network, uint64_t inode) {
+static Namespace *netns_by_cookie(const Network *network, uint64_t cookie) {
         for (Namespace *netns = network->namespaces; netns; netns = netns->hh.next)
-                if (netns->exists && netns->inode == inode)
+                if (netns->exists && netns->cookie == cookie)
                         return netns;
         return NULL;
 }
@@ -30,7 +30,7 @@ static bool is_foreign(const Planner *planner, const Link *have) {
         const LinkPlan *plan = planner_by_have(planner, have);
 
         return !(plan && plan->ours) &&
-               !record_find_link(planner->record, have->netns->inode, have->ifindex);
+               !record_find_link(planner->record, have->netns->cookie, have->ifindex);
 }
 
 /* Somebody else's link on this one, or on what of ours goes with it. */
@@ -108,7 +108,7 @@ void planner_undo_links(Planner *planner) {
         const RecordEntry *entry;
 
         for (entry = planner->record->entries; entry; entry = entry->hh.next) {
-                const Namespace *netns = netns_by_inode(planner->have, entry->netns);
+                const Namespace *netns = netns_by_cookie(planner->have, entry->netns);
                 const Link *have = netns ? namespace_find_ifindex(netns, entry->ifindex) : NULL;
 
                 if (!is_link_path(entry->path))
@@ -190,7 +190,7 @@ static void undo_sysctl(Planner *planner, const RecordEntry *entry, const Object
 
 static void undo_link_object(Planner *planner, const RecordEntry *entry, const char *type,
                              const char *key) {
-        const Namespace *netns = netns_by_inode(planner->have, entry->netns);
+        const Namespace *netns = netns_by_cookie(planner->have, entry->netns);
         const Link *have = netns ? namespace_find_ifindex(netns, entry->ifindex) : NULL;
         const LinkPlan *link = planner_by_have(planner, have);
         Object *object = have ? find_by_key(have->objects, type, key) : NULL;
@@ -243,7 +243,7 @@ static void undo_netns_object(Planner *planner, const RecordEntry *entry, const 
 
         if (wanted && find_by_key(wanted->objects, type, key))
                 return;
-        object = have && have->exists && have->inode == entry->netns
+        object = have && have->exists && have->cookie == entry->netns
                 ? find_by_key(have->objects, type, key) : NULL;
         if (object)
                 undo_sysctl(planner, entry, object, NULL, have, netns_item(planner, name));
@@ -295,7 +295,7 @@ static void undo_netns(Planner *planner, const RecordEntry *entry) {
                 return;
         /* A name that is dead was left by a deletion that was cut short. */
         if (!have || !entry->made ||
-            !(have->dead || (have->exists && have->inode == entry->netns))) {
+            !(have->dead || (have->exists && have->cookie == entry->netns))) {
                 planner_forget(planner, entry->path, NULL);
                 return;
         }

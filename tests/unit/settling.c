@@ -209,7 +209,7 @@ void settling_disown(Settling *settling) {
 
         for (Namespace *netns = world->namespaces; netns; netns = netns->hh.next)
                 for (Link *link = netns->links; link; link = link->hh.next) {
-                        if (!record_find_link(record, netns->inode, link->ifindex))
+                        if (!record_find_link(record, netns->cookie, link->ifindex))
                                 continue;
                         attrset_set(&link->common, LINK_GROUP, (Value){});
                         /* A link that is made anew has none, and numbers change with moves. */

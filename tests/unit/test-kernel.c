@@ -61,11 +61,11 @@ static void test_dump_namespaces(void **state) {
         look(world);
         netns = network_find_namespace(world->have, "alive");
         assert_true(netns->exists);
-        assert_int_not_equal(netns->inode, 0);
+        assert_int_not_equal(netns->cookie, 0);
         assert_int_equal(link_state(seen(world, "alive/lo")), LINK_STATE_UP);
-        assert_int_equal(network_find_namespace(world->have, "path")->inode, netns->inode);
-        assert_int_equal(network_find_namespace(world->have, "pid")->inode,
-                         network_find_namespace(world->have, HOST)->inode);
+        assert_int_equal(network_find_namespace(world->have, "path")->cookie, netns->cookie);
+        assert_int_equal(network_find_namespace(world->have, "pid")->cookie,
+                         network_find_namespace(world->have, HOST)->cookie);
         for (const char **name = (const char *[]){"absent", "dead", "file", "nobody", NULL}; *name;
              name++) {
                 netns = network_find_namespace(world->have, *name);

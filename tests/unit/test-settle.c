@@ -519,7 +519,7 @@ static void test_not_ours(void **state) {
 
                 assert_int_equal(store_open(world->runtime, "lab", 0, 0, &store), 0);
                 assert_int_equal(store_begin(store), 0);
-                assert_int_equal(store_made(store, "br0", host->inode, 0, true), 0);
+                assert_int_equal(store_made(store, "br0", host->cookie, 0, true), 0);
                 assert_int_equal(store_flush(store), 0);
         }
         want_nothing(world);
