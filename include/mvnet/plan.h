@@ -47,6 +47,12 @@ typedef struct Op {
         bool undoes;           /* something the record holds already: there is nothing to note */
 } Op;
 
+/* Only up or down, and nothing else: such requests are better made many at once. */
+static inline bool op_is_state_set(const Op *op) {
+        return op->type == OP_LINK_SET && op->section == SECTION_COMMON &&
+               op->rows[SECTION_COMMON] == ROW_BIT(LINK_STATE);
+}
+
 typedef enum Verdict {
         VERDICT_OK,       /* nothing to do */
         VERDICT_CREATE,

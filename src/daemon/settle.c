@@ -466,22 +466,17 @@ static void slice_add(Round *round, Slice *slice, const Op *op, ItemState *state
                 peer->slice = round->slice;
 }
 
-static bool is_state_set(const Op *op) {
-        return op->type == OP_LINK_SET && op->section == SECTION_COMMON &&
-               op->rows[SECTION_COMMON] == ROW_BIT(LINK_STATE);
-}
-
 static bool slice_is_full(const Slice *slice, const Op *next) {
         if (slice->n == 0)
                 return false;
         if ((next->type == OP_LINK_DEL && slice->ops[0]->type == OP_LINK_DEL) ||
-            (is_state_set(next) && is_state_set(slice->ops[0])))
+            (op_is_state_set(next) && op_is_state_set(slice->ops[0])))
                 return slice->n == SLICE_BULK_MAX;
         return slice->n >= SLICE_MAX;
 }
 
 static bool is_coming_up(const Op *op) {
-        return is_state_set(op) &&
+        return op_is_state_set(op) &&
                op->link->common.values[LINK_STATE].number == LINK_STATE_UP;
 }
 

@@ -168,15 +168,10 @@ size_t bulk_count_deletions(const Op *const *ops, size_t n) {
  * Ports that come up one by one are overtaken by the flood that the first ones' IPv6 sets off:
  * 1,000 took 8 to 20 s of waiting for RTNL between requests, and 0.1 s in one go (6.18).
  */
-static bool is_state_set(const Op *op) {
-        return op->type == OP_LINK_SET && op->section == SECTION_COMMON &&
-               op->rows[SECTION_COMMON] == ROW_BIT(LINK_STATE);
-}
-
 size_t bulk_count_states(const Op *const *ops, size_t n) {
         size_t run = 0;
 
-        while (run < n && is_state_set(ops[run]) && streq(ops[run]->netns, ops[0]->netns))
+        while (run < n && op_is_state_set(ops[run]) && streq(ops[run]->netns, ops[0]->netns))
                 run++;
         return run;
 }

@@ -208,7 +208,8 @@ static void forget_judgement(LinkPlan *link) {
         memset(link->differ, 0, sizeof(link->differ));
 }
 
-static bool is_foreign(const Planner *planner, const Link *have) {
+/* Neither wanted nor in the record. What is wanted was checked against its siblings already. */
+static bool is_unknown(const Planner *planner, const Link *have) {
         return !planner_by_have(planner, have) &&
                !record_find_link(planner->record, have->netns->cookie, have->ifindex);
 }
@@ -226,7 +227,7 @@ static void judge_siblings(Planner *planner, LinkPlan *link) {
 
                 if (upper->port || upper->link == link->have || !wanted->schema ||
                     link_kind_family(upper->link->kind) != link_kind_family(link->wanted->kind) ||
-                    !is_foreign(planner, upper->link))
+                    !is_unknown(planner, upper->link))
                         continue;
                 ROWSET_FOREACH(i, wanted->present & theirs->present) {
                         const Row *row = schema_row(wanted->schema, i);
