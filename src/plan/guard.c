@@ -55,7 +55,8 @@ void planner_guard(Planner *planner) {
         for (size_t i = 0; !planner->failed && i < planner->plan->n_ops; i++) {
                 const Op *op = planner->plan->ops[i];
                 const Namespace *netns = network_find_namespace(planner->have, op->netns);
-                const Link *link = touches(op) ? namespace_find_ifindex(netns, op->ifindex) : NULL;
+                const Link *link = netns && touches(op)
+                        ? planner_find(planner, netns->cookie, op->ifindex) : NULL;
                 const Link *peer = link && op->type == OP_LINK_DEL ? link_peer(link) : NULL;
 
                 if (link && !op->item->guard)

@@ -59,7 +59,7 @@ static void match_by_record(Planner *planner, LinkPlan *link) {
         if (!netns || !link->entry || !link->entry->made || !link->entry->ifindex ||
             link->entry->netns != netns->cookie)
                 return;
-        have = namespace_find_ifindex(netns, link->entry->ifindex);
+        have = planner_find(planner, netns->cookie, link->entry->ifindex);
         if (have && same_kind(link->wanted, have) && !link_is_physical(link->wanted) &&
             !planner_by_have(planner, have))
                 pair_up(planner, link, have);
@@ -202,11 +202,33 @@ static void add_upper(Planner *planner, const Link *lower, const Link *link, boo
         uppers->first = upper;
 }
 
-void planner_index_uppers(Planner *planner) {
+static void add_numbered(Planner *planner, const Link *link) {
+        Numbered *numbered = arena_new(planner->arena, Numbered);
+
+        if (!numbered) {
+                planner->failed = true;
+                return;
+        }
+        numbered->key = (struct NumberedKey){link->netns->cookie, (uint64_t)link->ifindex};
+        numbered->link = link;
+        HASH_ADD(hh, planner->numbered, key, sizeof(numbered->key), numbered);
+}
+
+const Link *planner_find(const Planner *planner, uint64_t cookie, int ifindex) {
+        const struct NumberedKey key = {cookie, (uint64_t)ifindex};
+        Numbered *numbered = NULL;
+
+        HASH_FIND(hh, planner->numbered, &key, sizeof(key), numbered);
+        return numbered ? numbered->link : NULL;
+}
+
+void planner_index(Planner *planner) {
         for (const Namespace *netns = planner->have->namespaces; netns; netns = netns->hh.next)
                 for (const Link *link = netns->links; link; link = link->hh.next) {
                         const Link *lower = link_lower(link), *master = link_master(link);
 
+                        if (netns->exists)
+                                add_numbered(planner, link);
                         if (lower)
                                 add_upper(planner, lower, link, false);
                         if (master)

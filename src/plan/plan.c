@@ -188,8 +188,8 @@ int plan_new(const Network *wanted, const Network *have, const Record *record, P
                 return -ENOMEM;
         planner.arena = &plan->arena;
         planner_namespaces(&planner);
+        planner_index(&planner);
         planner_match(&planner);
-        planner_index_uppers(&planner);
         planner_undo_links(&planner);
         planner_judge(&planner);
         planner_steps(&planner);
@@ -200,6 +200,7 @@ int plan_new(const Network *wanted, const Network *have, const Record *record, P
         HASH_CLEAR(by_wanted, planner.links);
         HASH_CLEAR(by_have, planner.existing);
         HASH_CLEAR(hh, planner.uppers);
+        HASH_CLEAR(hh, planner.numbered);
         if (planner.failed)
                 return -ENOMEM;
         *ret = plan;

@@ -72,6 +72,15 @@ typedef struct Step {
         size_t sequence; /* of making */
 } Step;
 
+/* A link that is there, by what the record knows it by. */
+typedef struct Numbered {
+        struct NumberedKey {
+                uint64_t cookie, ifindex;
+        } key;
+        const Link *link;
+        UT_hash_handle hh;
+} Numbered;
+
 typedef struct Planner {
         Plan *plan;
         Arena *arena;
@@ -80,6 +89,7 @@ typedef struct Planner {
         LinkPlan *links;    /* uthash by_wanted: in the order of the files */
         LinkPlan *existing; /* uthash by_have: wanted ones that are there, and dropped ones */
         LinkPlan *undone, *last_undone; /* dropped ones, by next */
+        Numbered *numbered;    /* uthash by key */
         struct Uppers *uppers; /* who stands on, or is a port of, what is there */
         Step **steps;
         size_t n_steps, allocated;
@@ -89,8 +99,9 @@ typedef struct Planner {
 } Planner;
 
 /* match.c */
+void planner_index(Planner *planner); /* before all else: who is there, and on whom */
 void planner_match(Planner *planner);
-void planner_index_uppers(Planner *planner);
+const Link *planner_find(const Planner *planner, uint64_t cookie, int ifindex);
 const Uppers *planner_uppers(const Planner *planner, const Link *have);
 LinkPlan *planner_by_wanted(const Planner *planner, const Link *wanted);
 LinkPlan *planner_by_have(const Planner *planner, const Link *have);

@@ -7,13 +7,6 @@
 
 #include "planner.h"
 
-static Namespace *netns_by_cookie(const Network *network, uint64_t cookie) {
-        for (Namespace *netns = network->namespaces; netns; netns = netns->hh.next)
-                if (netns->exists && netns->cookie == cookie)
-                        return netns;
-        return NULL;
-}
-
 static bool is_link_path(const char *path) {
         size_t n = strlen(path);
 
@@ -108,8 +101,7 @@ void planner_undo_links(Planner *planner) {
         const RecordEntry *entry;
 
         for (entry = planner->record->entries; entry; entry = entry->hh.next) {
-                const Namespace *netns = netns_by_cookie(planner->have, entry->netns);
-                const Link *have = netns ? namespace_find_ifindex(netns, entry->ifindex) : NULL;
+                const Link *have = planner_find(planner, entry->netns, entry->ifindex);
 
                 if (!is_link_path(entry->path))
                         continue;
@@ -190,17 +182,14 @@ static void undo_sysctl(Planner *planner, const RecordEntry *entry, const Object
 
 static void undo_link_object(Planner *planner, const RecordEntry *entry, const char *type,
                              const char *key) {
-        const Namespace *netns = netns_by_cookie(planner->have, entry->netns);
-        const Link *have = netns ? namespace_find_ifindex(netns, entry->ifindex) : NULL;
+        const Link *have = planner_find(planner, entry->netns, entry->ifindex);
         const LinkPlan *link = planner_by_have(planner, have);
         Object *object = have ? find_by_key(have->objects, type, key) : NULL;
         Op *op;
 
-        if (!object || !entry->made) {
-                if (!object || object->type->transport != TRANSPORT_SYSCTL) {
-                        planner_forget(planner, entry->path, NULL);
-                        return;
-                }
+        if (!object || (!entry->made && object->type->transport != TRANSPORT_SYSCTL)) {
+                planner_forget(planner, entry->path, NULL);
+                return;
         }
         if (link && link->remove)
                 return; /* goes with the link, and is forgotten once it is gone */
@@ -211,11 +200,11 @@ static void undo_link_object(Planner *planner, const RecordEntry *entry, const c
         if (!link)
                 return;
         if (object->type->transport == TRANSPORT_SYSCTL) {
-                undo_sysctl(planner, entry, object, have, netns, link->item);
+                undo_sysctl(planner, entry, object, have, have->netns, link->item);
                 return;
         }
         op = planner_step(planner, OP_OBJECT_DEL, STAGE_OBJECT_DEL, 0, link->item);
-        op->netns = netns->name;
+        op->netns = have->netns->name;
         op->name = have->name;
         op->link = (Link *)have;
         op->ifindex = have->ifindex;
