@@ -161,6 +161,7 @@ struct AttrType {
         bool is_ref;     /* values are Refs: edges of the graph of links */
         bool is_number;  /* min and max apply */
         bool is_text;    /* values are texts */
+        bool is_masked;  /* says which of its bits are meant: rows that share it need not be sent */
 
         /* One scalar, or one element of a list or map. 0, ATTR_E_*, or < 0. */
         int (*parse)(const Row *row, ParseScope *scope, const char *text, Value *ret);

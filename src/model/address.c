@@ -332,7 +332,7 @@ static const Row rows[] = {
                               .doc = "The address with its prefix length, which stands at the peer if there is one." },
         [ADDRESS_PEER]    = { .key = "peer", .type = &attr_peer_address, .change = CHANGE_KEY,
                               .doc = "The address at the other end of a point-to-point link, with the prefix length." },
-        { .key = "broadcast", .nla = IFA_BROADCAST, .type = &attr_broadcast, .change = CHANGE_CREATE,
+        { .key = "broadcast", .nla = IFA_BROADCAST, .type = &attr_broadcast, .change = CHANGE_CREATE, .flags = ROW_ABSENT_IS_DEF, .def = "0.0.0.0",
           .doc = "The IPv4 broadcast address; none unless written." },
         { .key = "label", .nla = IFA_LABEL, .type = &attr_text, .change = CHANGE_CREATE, .max = 15,
           .doc = "The IPv4 address's label: the link's name, or that and a suffix behind a colon." },

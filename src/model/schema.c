@@ -147,7 +147,7 @@ static RowSet rows_with_shared(const AttrSet *set, RowSet rows) {
         ROWSET_FOREACH(i, rows) {
                 const Row *row = schema_row(set->schema, i);
 
-                for (size_t j = 0; row->nla && j < n; j++) {
+                for (size_t j = 0; row->nla && !row->type->is_masked && j < n; j++) {
                         const Row *other = schema_row(set->schema, j);
 
                         if (other->nla == row->nla && other->change != CHANGE_STATE &&

@@ -187,7 +187,9 @@ static int masked_bit_get(const Row *row, const GetScope *scope, Value *ret) {
         return 0;
 }
 
-const AttrType attr_masked_bit = {.put = masked_bit_put, .get = masked_bit_get, BOOLEAN};
+const AttrType attr_masked_bit = {
+        .is_masked = true, .put = masked_bit_put, .get = masked_bit_get, BOOLEAN,
+};
 
 static int bit16_put(const Row *row, const Value *value, PutScope *scope) {
         uint16_t *earlier = put_earlier(scope, row->nla, sizeof(uint16_t)), bits = 0;
