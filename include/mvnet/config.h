@@ -15,7 +15,14 @@
 int config_load(const char *root, const char *const *paths, size_t n_paths, const uint8_t seed[16],
                 Report *report, Network **ret);
 
-/* The same for text that is already in memory, as one file; for tests. */
+/*
+ * The same for files that were read before, by files_read() with this report or from wherever they
+ * were kept. They are copied, and places carry their names: nothing points to them afterwards.
+ */
+int config_load_sources(const SourceFile *files, size_t n, const uint8_t seed[16], Report *report,
+                        Network **ret);
+
+/* The same for one text, for tests. */
 int config_load_text(const char *name, const char *text, const uint8_t seed[16], Report *report,
                      Network **ret);
 
@@ -29,5 +36,8 @@ int config_check(const Network *network, Report *report);
  */
 int config_export(const Network *network, bool all, Buf *ret);
 
-/* The name of a configuration (rule 2): `name:`, else "system", else the first path's base name. */
+/*
+ * The name of a configuration (rule 2): `name:`, else "system", else the first path's base name.
+ * Without a Network, what the paths alone say.
+ */
 int config_name(const Network *network, const char *const *paths, size_t n_paths, Buf *ret);

@@ -45,6 +45,7 @@ const char *node_type_name(NodeType type); /* "a value", "a list", "a map" */
 #define TREE_NODES_MAX ((size_t)1000 * 1000)
 #define FILE_SIZE_MAX ((size_t)16 * 1024 * 1024)
 #define FILES_MAX 256
+#define FILES_SIZE_MAX (8 * FILE_SIZE_MAX) /* all together */
 
 typedef struct TreeBudget {
         size_t nodes; /* used so far */

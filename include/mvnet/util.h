@@ -78,6 +78,13 @@ char *buf_steal(Buf *buf);            /* heap, caller frees; NULL if buf_error()
 unsigned text_distance(const char *a, const char *b);
 const char *text_nearest(const char *word, const char *const *candidates, size_t n);
 
+/*
+ * FNV-1a, to tell texts apart and to spread names; nothing secret is derived from it. Begins with
+ * HASH_BEGIN and goes on from the last result.
+ */
+#define HASH_BEGIN 0xcbf29ce484222325u
+uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size);
+
 /* Whole-string decimal (or 0x hexadecimal) numbers. 0, -EINVAL, or -ERANGE. */
 int text_to_u64(const char *text, uint64_t *ret);
 int text_to_s64(const char *text, int64_t *ret);

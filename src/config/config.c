@@ -146,6 +146,8 @@ static const char *config_name_problem(const char *name) {
                 return "must not begin with '.' or '-'";
         if (strncmp(name, "netns-", strlen("netns-")) == 0)
                 return "must not begin with 'netns-', which is reserved";
+        if (streq(name, "bus") || streq(name, "last"))
+                return "must not be 'bus' or 'last', which are reserved";
         for (const char *c = name; *c; c++)
                 if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 0x7f || *c == '/')
                         return "has spaces, slashes, control or non-ASCII characters";
@@ -236,23 +238,28 @@ static int make_network(Network *network, const SourceFile *files, size_t n, con
         return r < 0 || !whole ? r : config_check(network, report);
 }
 
+static const Source *copy_source(Arena *arena, const Source *from) {
+        Source *copy = arena_new(arena, Source);
+
+        if (!copy)
+                return NULL;
+        *copy = *from;
+        copy->name = arena_strdup(arena, from->name);
+        copy->text = arena_strndup(arena, from->text, from->size);
+        return copy->name && (copy->text || !from->text) ? copy : NULL;
+}
+
 /* What a report points to outlives the Network that was not to be. */
 static int keep_sources(Report *report) {
-        const Source *from = NULL;
-        Source *copy = NULL;
+        const Source *from = NULL, *copy = NULL;
 
         for (Problem *problem = report->first; problem; problem = problem->next) {
                 if (!problem->at.source)
                         continue;
                 if (problem->at.source != from) {
                         from = problem->at.source;
-                        copy = arena_new(&report->arena, Source);
+                        copy = copy_source(&report->arena, from);
                         if (!copy)
-                                return -ENOMEM;
-                        *copy = *from;
-                        copy->name = arena_strdup(&report->arena, from->name);
-                        copy->text = arena_strndup(&report->arena, from->text, from->size);
-                        if (!copy->name || (from->text && !copy->text))
                                 return -ENOMEM;
                 }
                 problem->at.source = copy;
@@ -303,28 +310,35 @@ int config_load(const char *root, const char *const *paths, size_t n_paths, cons
         return load(network, files, n, seed, report, ret);
 }
 
-int config_load_text(const char *name, const char *text, const uint8_t seed[16], Report *report,
-                     Network **ret) {
-        SourceFile file = {};
+int config_load_sources(const SourceFile *files, size_t n, const uint8_t seed[16], Report *report,
+                        Network **ret) {
+        SourceFile *copies;
         Network *network;
-        Source *source;
         int r = network_new(&network);
 
         if (r < 0)
                 return r;
-        source = arena_new(&network->arena, Source);
-        if (source)
-                *source = (Source){
-                        .name = arena_strdup(&network->arena, name),
-                        .text = arena_strdup(&network->arena, text),
-                        .size = strlen(text),
-                };
-        if (!source || !source->name || !source->text) {
-                network_free(network);
-                return -ENOMEM;
+        copies = arena_new_n(&network->arena, SourceFile, n + 1);
+        if (!copies)
+                r = -ENOMEM;
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                copies[i].source = copy_source(&network->arena, files[i].source);
+                copies[i].layer = files[i].layer;
+                r = copies[i].source ? 0 : -ENOMEM;
         }
-        file.source = source;
-        return load(network, &file, 1, seed, report, ret);
+        if (r < 0) {
+                forget_sources(report);
+                network_free(network);
+                return r;
+        }
+        return load(network, copies, n, seed, report, ret);
+}
+
+int config_load_text(const char *name, const char *text, const uint8_t seed[16], Report *report,
+                     Network **ret) {
+        const Source source = {.name = name, .text = text, .size = strlen(text)};
+
+        return config_load_sources(&(SourceFile){.source = &source}, 1, seed, report, ret);
 }
 
 /* What a folder below /run/mvnet may be called, whatever the file is. */
@@ -341,8 +355,8 @@ int config_name(const Network *network, const char *const *paths, size_t n_paths
         const char *path, *base;
         size_t size;
 
-        if (network->name || n_paths == 0) {
-                buf_add(ret, network->name ?: "system");
+        if ((network && network->name) || n_paths == 0) {
+                buf_add(ret, network && network->name ? network->name : "system");
                 return buf_error(ret);
         }
         if (streq(paths[0], "-")) {

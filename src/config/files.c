@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #define LINKS_MAX 40 /* as the kernel */
-#define TOTAL_SIZE_MAX (8 * FILE_SIZE_MAX)
 #define BLOCK_SIZE ((size_t)64 * 1024)
 
 /* A file that could not be read: what is wrong is in the report. */
@@ -102,9 +101,9 @@ static int files_read_fd(Files *files, int fd, const char *name, Buf *ret) {
 static int files_add(Files *files, const char *name, unsigned layer, const Buf *text) {
         Source *source = arena_new(files->arena, Source);
 
-        if (files->size + text->size > TOTAL_SIZE_MAX) {
+        if (files->size + text->size > FILES_SIZE_MAX) {
                 files_complain(files, name, "all files together are larger than %zu MiB",
-                               TOTAL_SIZE_MAX >> 20);
+                               FILES_SIZE_MAX >> 20);
                 return FILES_E_REFUSED;
         }
         if (!source)

@@ -3,14 +3,12 @@
 
 #include "ctl/ctl.h"
 
+#include "daemon/seed.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <systemd/sd-id128.h>
 #include <unistd.h>
-
-/* Made up once, with systemd-id128: MAC addresses must not tell the machine's id. */
-#define APP_ID SD_ID128_MAKE(5d, 1a, 40, 6e, 93, 0c, 4f, 27, b8, e3, 72, 19, 0b, d5, 66, a4)
 
 bool ctl_colour(int fd) {
         const char *no = getenv("NO_COLOR");
@@ -54,30 +52,6 @@ CtlExit ctl_error_errno(const Ctl *ctl, int error, const char *what) {
         return CTL_FAILED;
 }
 
-/*
- * Sixteen bytes that name this machine, for stable MAC addresses. A machine without an id (a
- * container, an image's first boot) has a name at least; two of the same name on one wire is the
- * administrator's mistake, and `mac:` its way out.
- */
-static void machine_seed(uint8_t ret[16]) {
-        uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
-        char host[256] = "";
-        sd_id128_t id;
-
-        if (sd_id128_get_machine_app_specific(APP_ID, &id) >= 0) {
-                memcpy(ret, id.bytes, 16);
-                return;
-        }
-        if (gethostname(host, sizeof(host) - 1) < 0)
-                host[0] = '\0';
-        for (size_t i = 0; i < 16; i++) {
-                for (const unsigned char *c = (const unsigned char *)host; *c; c++)
-                        hash = (hash ^ *c) * 0x100000001b3u;
-                hash = (hash ^ i) * 0x100000001b3u;
-                ret[i] = (uint8_t)(hash >> 32);
-        }
-}
-
 static CtlExit print_problems(const Ctl *ctl, const Report *report) {
         _cleanup_(buf_deinit) Buf text = {};
 
@@ -118,14 +92,13 @@ CtlExit ctl_load(Ctl *ctl, Network **ret) {
 }
 
 CtlExit ctl_name(Ctl *ctl, const Network *network, Buf *ret) {
-        static const Network unnamed = {};
         const char *problem;
         int r = 0;
 
         if (ctl->name)
                 buf_add(ret, ctl->name);
         else
-                r = config_name(network ? network : &unnamed, ctl->paths, ctl->n_paths, ret);
+                r = config_name(network, ctl->paths, ctl->n_paths, ret);
         if (r == 0)
                 r = buf_error(ret);
         if (r < 0)

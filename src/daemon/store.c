@@ -11,6 +11,8 @@
 
 #include "daemon/store.h"
 
+#include "daemon/safe.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +28,7 @@
 #define NAME_SIZE_MAX ((size_t)64)
 #define NETNS_PREFIX "netns-"
 #define LOCK_POLL_MS 10u
+#define FORGOTTEN_MIN ((size_t)256 * 1024) /* less memory than this is not worth a copy */
 #define HISTORY_MIN ((size_t)4096) /* journals shorter than this are not worth rewriting */
 
 struct Store {
@@ -37,8 +40,11 @@ struct Store {
         int dir_fd, lock_fd, journal_fd;
         off_t size;         /* of the good part of the journal */
         size_t bad_lines;
+        uint64_t others;    /* what the journals of others were like when they were read */
+        size_t memory;      /* the record's then */
+        size_t compact;     /* of a journal of only what is true, when that was last asked */
         Buf pending;
-        bool wrote;
+        bool wrote, keep;
 };
 
 /* Names and places. */
@@ -48,6 +54,10 @@ struct Store {
  * there; all of 6.1 to 6.18), and /proc/sys/net shows the reader's. /proc/1/ns/net would say
  * "initial" inside any container, and the initial inode is a fixed one (0xeffffff9) only lately.
  */
+bool store_in_initial_netns(void) {
+        return access("/proc/sys/net/core/netdev_max_backlog", F_OK) == 0;
+}
+
 int store_runtime(const char *dir, Buf *ret) {
         struct stat st;
 
@@ -57,7 +67,7 @@ int store_runtime(const char *dir, Buf *ret) {
                 buf_add(ret, dir);
                 return buf_error(ret);
         }
-        if (access("/proc/sys/net/core/netdev_max_backlog", F_OK) == 0) {
+        if (store_in_initial_netns()) {
                 buf_add(ret, "/run/mvnet");
                 return buf_error(ret);
         }
@@ -76,6 +86,8 @@ const char *store_name_problem(const char *name) {
                 return "a configuration's name can't begin with '.' or '-'";
         if (strncmp(name, NETNS_PREFIX, strlen(NETNS_PREFIX)) == 0)
                 return "names that begin with '" NETNS_PREFIX "' are reserved";
+        if (streq(name, "bus") || streq(name, "last"))
+                return "'bus' and 'last' are reserved";
         for (const unsigned char *c = (const unsigned char *)name; *c; c++)
                 if (*c <= ' ' || *c >= 0x7f || *c == '/')
                         return "a configuration's name is of printable ASCII without spaces and "
@@ -83,49 +95,10 @@ const char *store_name_problem(const char *name) {
         return NULL;
 }
 
-/* A journal tells what may be deleted: nobody but root and the caller may have had a hand in it. */
-static bool is_safe(const struct stat *st) {
-        if (st->st_uid != 0 && st->st_uid != geteuid())
-                return false;
-        return (st->st_mode & (S_IWGRP | S_IWOTH)) == 0 ||
-               (S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX) != 0);
-}
-
-static int check_safe(int fd, mode_t type) {
-        struct stat st;
-
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        return (st.st_mode & S_IFMT) == type && is_safe(&st) ? 0 : STORE_E_UNSAFE;
-}
-
 static int open_safe(int dir_fd, const char *path, int flags, mode_t type, int *ret) {
-        _cleanup_(fd_closep) int fd = -1;
-        int r;
+        int r = safe_open(dir_fd, path, flags, type, ret);
 
-        fd = openat(dir_fd, path, flags | O_CLOEXEC | O_NONBLOCK, 0644);
-        if (fd < 0)
-                return errno == ELOOP ? STORE_E_UNSAFE : -errno;
-        r = check_safe(fd, type);
-        if (r != 0)
-                return r;
-        *ret = fd;
-        fd = -1;
-        return 0;
-}
-
-static int make_folders(const char *path) {
-        _cleanup_(freep) char *copy = strdup(path);
-
-        if (!copy)
-                return -ENOMEM;
-        for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-                *slash = '\0';
-                if (mkdir(copy, 0755) < 0 && errno != EEXIST)
-                        return -errno;
-                *slash = '/';
-        }
-        return mkdir(copy, 0755) < 0 && errno != EEXIST ? -errno : 0;
+        return r > 0 ? STORE_E_UNSAFE : r;
 }
 
 /* Both folders on the way, each of which could be somebody else's. */
@@ -141,24 +114,6 @@ static int open_folder(const char *runtime, const char *name, int *ret) {
 
 /* Reading. */
 
-static int read_whole(int fd, size_t size, Buf *ret) {
-        char chunk[64 * 1024];
-
-        while (ret->size < size) {
-                ssize_t n = read(fd, chunk, MIN(sizeof(chunk), size - ret->size));
-
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                if (n == 0)
-                        break;
-                if (n > 0)
-                        buf_addn(ret, chunk, (size_t)n);
-                if (buf_error(ret) < 0)
-                        return buf_error(ret);
-        }
-        return 0;
-}
-
 static int read_journal(int dir_fd, Buf *ret) {
         _cleanup_(fd_closep) int fd = -1;
         struct stat st;
@@ -173,7 +128,7 @@ static int read_journal(int dir_fd, Buf *ret) {
                 return -errno;
         if (st.st_size > JOURNAL_SIZE_MAX)
                 return -EFBIG;
-        return read_whole(fd, (size_t)st.st_size, ret);
+        return safe_read(fd, (size_t)st.st_size, ret);
 }
 
 typedef struct Journal {
@@ -229,7 +184,7 @@ static int read_header(Store *store) {
         fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
         if (fd < 0 || stat("/proc/self/ns/net", &st) < 0)
                 return -errno;
-        r = read_whole(fd, 36, &boot);
+        r = safe_read(fd, 36, &boot);
         if (r < 0)
                 return r;
         buf_printf(&store->header, "{\"mvnet\":1,\"boot\":\"%s\",", buf_text(&boot));
@@ -250,36 +205,96 @@ static int read_other(const Store *store, const char *name, Record *ret) {
         return MIN(r, 0);
 }
 
+/* The name of the next configuration that is not the store's own, or NULL. */
+static const char *next_other(const Store *store, DIR *dir, size_t *n) {
+        const struct dirent *entry;
+
+        while (*n < CONFIGURATIONS_MAX && (entry = readdir(dir)))
+                if (!store_name_problem(entry->d_name) && !streq_ptr(entry->d_name, store->name)) {
+                        (*n)++;
+                        return entry->d_name;
+                }
+        return NULL;
+}
+
 typedef int Visit(void *userdata, const char *name, const Record *record);
 
-/* All configurations but the store's own, if it has a name. */
 static int visit_others(const Store *store, Visit *visit, void *userdata) {
         DIR *dir = opendir(store->runtime);
-        struct dirent *entry;
+        const char *name;
+        size_t n = 0;
         int r = 0;
 
         if (!dir)
                 return errno == ENOENT ? 0 : -errno;
-        for (size_t n = 0; r >= 0 && n < CONFIGURATIONS_MAX && (entry = readdir(dir)); n++) {
+        while (r >= 0 && (name = next_other(store, dir, &n))) {
                 _cleanup_(record_deinit) Record other = {};
 
-                if (store_name_problem(entry->d_name) || streq_ptr(entry->d_name, store->name))
-                        continue;
-                r = read_other(store, entry->d_name, &other);
+                r = read_other(store, name, &other);
                 if (r == 0)
-                        r = visit(userdata, entry->d_name, &other);
+                        r = visit(userdata, name, &other);
         }
         closedir(dir);
         return MIN(r, 0);
 }
 
+static uint64_t hash_file(uint64_t hash, int dir_fd, const char *path) {
+        struct stat st;
+
+        if (fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return hash_bytes(hash, &errno, sizeof(errno));
+        hash = hash_bytes(hash, &st.st_ino, sizeof(st.st_ino));
+        hash = hash_bytes(hash, &st.st_size, sizeof(st.st_size));
+        return hash_bytes(hash, &st.st_ctim, sizeof(st.st_ctim));
+}
+
+/*
+ * Changes whenever a journal of another configuration does, or who may write it. Folders are listed
+ * in no order that lasts, so this is a sum.
+ */
+static int sign_others(const Store *store, uint64_t *ret) {
+        DIR *dir = opendir(store->runtime);
+        uint64_t sum = 0;
+        const char *name;
+        size_t n = 0;
+
+        if (!dir && errno != ENOENT)
+                return -errno;
+        while (dir && (name = next_other(store, dir, &n))) {
+                char path[NAME_SIZE_MAX + sizeof("/journal")];
+                uint64_t hash = hash_bytes(HASH_BEGIN, name, strlen(name));
+
+                snprintf(path, sizeof(path), "%s/journal", name);
+                hash = hash_file(hash, dirfd(dir), name);
+                sum += hash_file(hash, dirfd(dir), path);
+        }
+        if (dir)
+                closedir(dir);
+        *ret = sum;
+        return 0;
+}
+
 static int add_claims(void *userdata, const char *name, const Record *other) {
-        Store *store = userdata;
+        Record *record = userdata;
         int r = 0;
 
         for (const RecordEntry *entry = other->entries; r >= 0 && entry; entry = entry->hh.next)
-                r = record_claim(&store->record, entry->path, name);
+                r = record_claim(record, entry->path, name);
         return MIN(r, 0);
+}
+
+/* Signed before it is read: what changes meanwhile is seen the next time. */
+static int read_claims(Store *store, Record *ret) {
+        uint64_t signature;
+        int r = sign_others(store, &signature);
+
+        if (r == 0)
+                r = visit_others(store, add_claims, ret);
+        if (r < 0)
+                return r;
+        store->others = signature;
+        store->memory = ret->arena.used;
+        return 0;
 }
 
 static int store_read(Store *store) {
@@ -292,7 +307,7 @@ static int store_read(Store *store) {
         if (r == 0)
                 r = replay_journal(store, &text, &journal);
         if (r == 0)
-                r = visit_others(store, add_claims, store);
+                r = read_claims(store, &store->record);
         if (r != 0)
                 return r;
         store->size = (off_t)journal.good;
@@ -340,9 +355,10 @@ static int lock_folder(int dir_fd, uint64_t deadline, int *ret) {
                 return -ESTALE;
         if (fd < 0)
                 return errno == ELOOP ? STORE_E_UNSAFE : -errno;
-        r = check_safe(fd, S_IFREG);
-        if (r == 0)
-                r = lock_wait(fd, deadline);
+        r = safe_check(fd, S_IFREG);
+        if (r != 0)
+                return r > 0 ? STORE_E_UNSAFE : r;
+        r = lock_wait(fd, deadline);
         if (r != 0)
                 return r;
         if (fstat(fd, &st) < 0)
@@ -361,7 +377,7 @@ static int store_lock(Store *store, bool create) {
                 _cleanup_(fd_closep) int dir_fd = -1;
                 int r;
 
-                r = create ? make_folders(store->path) : 0;
+                r = create ? safe_make_folders(store->path) : 0;
                 if (r == 0)
                         r = open_folder(store->runtime, store->name, &dir_fd);
                 if (r == -ENOENT && create && now_ms() < deadline)
@@ -412,11 +428,12 @@ int store_open(const char *runtime, const char *name, unsigned flags, unsigned t
         store->timeout_ms = timeout_ms;
         r = read_header(store);
         if (r == 0)
-                r = store_lock(store, false);
+                r = store_lock(store, (flags & STORE_KEEP) != 0);
         if (r == 0)
                 r = store_read(store);
         if (r != 0)
                 return r;
+        store->keep = (flags & STORE_KEEP) != 0;
         *ret = store;
         store = NULL;
         return 0;
@@ -445,9 +462,27 @@ int store_foreach(const char *runtime, int (*visit)(void *userdata, const Record
         return r;
 }
 
+/* A record that is empty. What can't be removed is cut off by the next to write there. */
+static void remove_journal(Store *store) {
+        unlinkat(store->dir_fd, "journal", 0);
+        store->journal_fd = fd_close(store->journal_fd);
+        store->size = 0;
+}
+
+/* Whoever waits for the lock finds it unlinked, and comes in again. */
+static void remove_folder(Store *store) {
+        remove_journal(store);
+        unlinkat(store->dir_fd, "lock", 0);
+        (void)rmdir(store->path);
+        store->lock_fd = fd_close(store->lock_fd);
+        store->dir_fd = fd_close(store->dir_fd);
+}
+
 Store *store_free(Store *store) {
         if (!store)
                 return NULL;
+        if (store->keep && !store->record.entries && store->pending.size == 0)
+                remove_folder(store);
         record_deinit(&store->record);
         buf_deinit(&store->header);
         buf_deinit(&store->pending);
@@ -494,6 +529,40 @@ int store_begin(Store *store) {
                 return 0;
         r = store_read(store);
         return r != 0 ? r : STORE_E_CHANGED;
+}
+
+/* The same without what was forgotten, which stays in an arena for as long as that lives. */
+static int copy_entries(const Record *record, Record *ret) {
+        int r = 0;
+
+        for (const RecordEntry *entry = record->entries; r >= 0 && entry; entry = entry->hh.next) {
+                r = record_made(ret, entry->path, entry->netns, entry->ifindex, entry->made);
+                for (const RecordRow *row = entry->rows; r >= 0 && row; row = row->next)
+                        r = record_set_row(ret, entry->path, row->key, row->set, row->was);
+        }
+        return MIN(r, 0);
+}
+
+int store_refresh(Store *store) {
+        _cleanup_(record_deinit) Record fresh = {};
+        uint64_t signature;
+        int r;
+
+        r = sign_others(store, &signature);
+        if (r < 0)
+                return r;
+        if (signature == store->others &&
+            store->record.arena.used <= 2 * store->memory + FORGOTTEN_MIN)
+                return 0;
+        r = copy_entries(&store->record, &fresh);
+        if (r == 0)
+                r = read_claims(store, &fresh);
+        if (r < 0)
+                return r;
+        record_deinit(&store->record);
+        store->record = fresh;
+        fresh = (Record){};
+        return 0;
 }
 
 /* Changes. */
@@ -609,17 +678,6 @@ int store_flush(Store *store) {
         return 0;
 }
 
-/* Whoever waits for the lock finds it unlinked, and comes in again. */
-static void remove_folder(Store *store) {
-        unlinkat(store->dir_fd, "journal", 0);
-        unlinkat(store->dir_fd, "lock", 0);
-        (void)rmdir(store->path);
-        store->journal_fd = fd_close(store->journal_fd);
-        store->lock_fd = fd_close(store->lock_fd);
-        store->dir_fd = fd_close(store->dir_fd);
-        store->size = 0;
-}
-
 /* Failing leaves the longer journal, which says the same. */
 static void replace_journal(Store *store, const Buf *text) {
         _cleanup_(fd_closep) int fd = -1;
@@ -640,22 +698,33 @@ static void replace_journal(Store *store, const Buf *text) {
         store->size = (off_t)text->size;
 }
 
-int store_settle(Store *store) {
+/* To find out how long it need be takes milliseconds for 1,000 links: not before it has doubled. */
+static void compact_journal(Store *store) {
         _cleanup_(buf_deinit) Buf text = {};
-        int r;
 
-        r = store_flush(store);
-        if (r < 0 || !store->wrote)
-                return r;
-        store->wrote = false;
-        if (!store->record.entries) {
-                remove_folder(store);
-                return 0;
-        }
+        if ((size_t)store->size <= 2 * store->compact + HISTORY_MIN)
+                return;
         buf_add(&text, buf_text(&store->header));
         for (const RecordEntry *entry = store->record.entries; entry; entry = entry->hh.next)
                 record_format_entry(entry, &text);
-        if (buf_error(&text) == 0 && (size_t)store->size > 2 * text.size + HISTORY_MIN)
+        if (buf_error(&text) < 0)
+                return;
+        store->compact = text.size;
+        if ((size_t)store->size > 2 * text.size + HISTORY_MIN)
                 replace_journal(store, &text);
+}
+
+int store_settle(Store *store) {
+        int r = store_flush(store);
+
+        if (r < 0 || !store->wrote)
+                return r;
+        store->wrote = false;
+        if (store->record.entries)
+                compact_journal(store);
+        else if (store->keep)
+                remove_journal(store);
+        else
+                remove_folder(store);
         return 0;
 }

@@ -25,6 +25,12 @@ enum {
 
 enum {
         STORE_READ_ONLY = 1 << 0, /* takes no lock; changes are refused */
+        /*
+         * The folder is made and the lock taken at once, and both stay until store_free(), whatever
+         * the record says: who keeps a configuration as it is owns it for as long as that takes.
+         * An empty record leaves no folder then, either.
+         */
+        STORE_KEEP = 1 << 1,
 };
 
 /*
@@ -33,13 +39,16 @@ enum {
  */
 int store_runtime(const char *dir, Buf *ret);
 
+bool store_in_initial_netns(void); /* the caller is */
+
 /* NULL if a configuration can be called so, or why not: a name becomes the name of a folder. */
 const char *store_name_problem(const char *name);
 
 /*
  * Reads the record of `name`, and as claims those of all other configurations in `runtime`. Waits
- * for the lock up to timeout_ms; without a folder there is nothing to lock yet. A torn last line
- * and lines that make no sense are left out; a journal from before the last boot counts as none.
+ * for the lock up to timeout_ms; without a folder there is nothing to lock yet, unless STORE_KEEP
+ * makes it. A torn last line and lines that make no sense are left out; a journal from before the
+ * last boot counts as none.
  *
  * 0, STORE_E_BUSY, STORE_E_UNSAFE, STORE_E_FOREIGN; < 0, among which -EINVAL for a bad name.
  */
@@ -66,6 +75,13 @@ size_t store_bad_lines(const Store *store); /* left out; a torn last one is not 
  */
 int store_begin(Store *store);
 
+/*
+ * For those who keep a store open: reads the claims of other configurations again if any of them
+ * has changed, and drops from memory what was forgotten. Free when repeated. What was looked up in
+ * the record before is no longer valid, plans made of it included. 0, or < 0 and all is as before.
+ */
+int store_refresh(Store *store);
+
 /* As in record.h. 0 also if there was nothing to change, or < 0. */
 int store_made(Store *store, const char *path, uint64_t netns, int ifindex, bool made);
 int store_set_row(Store *store, const char *path, const char *key, const char *set,
@@ -77,7 +93,8 @@ int store_forget(Store *store, const char *path);
 int store_flush(Store *store);
 
 /*
- * Flushes, and if anything was written tidies up: an empty record leaves no folder, a journal of
- * mostly history is replaced by one of what is true now. 0, or < 0 if the flush failed.
+ * Flushes, and if anything was written tidies up: an empty record leaves no folder (with STORE_KEEP
+ * no journal), a journal of mostly history is replaced by one of what is true now. 0, or < 0 if the flush
+ * failed.
  */
 int store_settle(Store *store);

@@ -9,19 +9,9 @@
 #include <errno.h>
 #include <linux/if_link.h>
 
-/* FNV-1a: spreads names over 46 bits; nothing secret is derived from it. */
-static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size) {
-        const uint8_t *b = bytes;
-
-        for (size_t i = 0; i < size; i++)
-                hash = (hash ^ b[i]) * 0x100000001b3u;
-        return hash;
-}
-
 static void make_stable_mac(const Link *link, const uint8_t seed[16], Value *ret) {
-        uint64_t hash = 0xcbf29ce484222325u;
+        uint64_t hash = hash_bytes(HASH_BEGIN, seed, 16);
 
-        hash = hash_bytes(hash, seed, 16);
         hash = hash_bytes(hash, link->netns->name, strlen(link->netns->name) + 1);
         hash = hash_bytes(hash, link->name, strlen(link->name) + 1);
         hash ^= hash >> 32;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Growing text, numbers, and the nearest word for "did you mean". */
+/* Growing text, numbers, sums over bytes, and the nearest word for "did you mean". */
 
 #include "mvnet/util.h"
 
@@ -152,6 +152,14 @@ const char *text_nearest(const char *word, const char *const *candidates, size_t
                 }
         }
         return nearest;
+}
+
+uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size) {
+        const uint8_t *b = bytes;
+
+        for (size_t i = 0; i < size; i++)
+                hash = (hash ^ b[i]) * 0x100000001b3u;
+        return hash;
 }
 
 int text_to_u64(const char *text, uint64_t *ret) {

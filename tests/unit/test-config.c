@@ -234,7 +234,7 @@ static void test_every_problem_is_found(void **state _unused_) {
 }
 
 static void assert_name(const char *text, const char *path, const char *expected) {
-        _cleanup_(network_freep) Network *network = load(text);
+        _cleanup_(network_freep) Network *network = text ? load(text) : NULL;
         _cleanup_(buf_deinit) Buf name = {};
 
         assert_int_equal(config_name(network, &path, path ? 1 : 0, &name), 0);
@@ -254,6 +254,83 @@ static void test_names(void **state _unused_) {
         assert_name("", "/proc/../usr/.", "usr");
         assert_name("name: office\n", "/nowhere/lab.yaml", "office");
         assert_name("name: office\n", NULL, "office");
+        assert_name(NULL, "/nowhere/10-lab.yaml", "10-lab");
+        assert_name(NULL, NULL, "system");
+}
+
+static SourceFile source_file(Arena *arena, const char *name, const char *text, unsigned layer) {
+        Source *source = arena_new(arena, Source);
+
+        assert_non_null(source);
+        *source = (Source){
+                .name = arena_strdup(arena, name),
+                .text = arena_strdup(arena, text),
+                .size = strlen(text),
+                .order = 2 - layer,
+        };
+        return (SourceFile){source, layer};
+}
+
+/* Texts that were kept go the way of files, layers and all, and may be gone afterwards. */
+static void test_sources(void **state _unused_) {
+        _cleanup_(network_freep) Network *network = NULL;
+        _cleanup_(report_deinit) Report report = {};
+        Arena arena = {};
+        const SourceFile files[] = {
+                source_file(&arena, "/usr/lib/mvnet/a.yaml",
+                            "interfaces: {br0: {kind: bridge, stp: on, mtu: 1400}}\n", 0),
+                source_file(&arena, "/etc/mvnet/b.yaml", "interfaces:\n  br0: {mtu: 1300}\n", 2),
+        };
+        const Link *br0;
+        Location mtu, stp;
+
+        assert_int_equal(config_load_sources(files, 2, seed, &report, &network), 0);
+        for (size_t i = 0; i < 2; i++)
+                memset((char *)files[i].source->text, '!', files[i].source->size);
+        arena_deinit(&arena);
+        assert_int_equal(report.n, 0);
+        br0 = find(network, "br0");
+        assert_option(br0, "mtu", "1300");
+        assert_option(br0, "stp", "true");
+        mtu = attrset_at(&br0->common, LINK_MTU);
+        stp = attrset_at(&br0->options, (size_t)schema_find(br0->options.schema, "stp"));
+        assert_string_equal(mtu.source->name, "/etc/mvnet/b.yaml");
+        assert_string_equal(mtu.source->text, "interfaces:\n  br0: {mtu: 1300}\n");
+        assert_int_equal(mtu.line, 2);
+        assert_string_equal(stp.source->name, "/usr/lib/mvnet/a.yaml");
+
+        network = network_free(network);
+        assert_int_equal(config_load_sources(NULL, 0, seed, &report, &network), 0);
+        assert_int_equal(report.n, 0);
+        assert_int_equal(HASH_COUNT(network->namespaces), 1);
+}
+
+/* The report of files_read() goes on, and all of it may be read when files and texts are gone. */
+static void test_bad_sources(void **state _unused_) {
+        _cleanup_(buf_deinit) Buf text = {};
+        Arena arena = {};
+        Report report = {};
+        Network *network = NULL;
+        const char *path = "/nowhere.yaml";
+        SourceFile *none, files[3];
+        Source nul = {.name = "nul.yaml", .text = "name: \0\n", .size = 8};
+        size_t n;
+
+        assert_int_equal(files_read(&arena, "", &path, 1, &report, &none, &n), 0);
+        files[0] = source_file(&arena, "/etc/mvnet/b.yaml", "interfaces:\n  br0: {mtuu: 1}\n", 2);
+        files[1] = (SourceFile){&nul, 0};
+        files[2] = source_file(&arena, "<stdin>", "version: 2\n", 0);
+        assert_int_equal(config_load_sources(files, 3, seed, &report, &network), 0);
+        arena_deinit(&arena);
+        assert_null(network);
+        assert_int_equal(report.n, 4);
+        report_format(&report, false, &text);
+        assert_non_null(strstr(buf_text(&text), "/nowhere.yaml: cannot be opened"));
+        assert_non_null(strstr(buf_text(&text), "/etc/mvnet/b.yaml:2:9: interfaces.br0.mtuu"));
+        assert_non_null(strstr(buf_text(&text), "    2 |   br0: {mtuu: 1}"));
+        assert_non_null(strstr(buf_text(&text), "nul.yaml:1:7: "));
+        assert_non_null(strstr(buf_text(&text), "<stdin>:1:10: version: "));
+        report_deinit(&report);
 }
 
 /* One slip of the finger: some bytes of the file go, or turn up elsewhere, or become others. */
@@ -312,6 +389,8 @@ int main(void) {
                 cmocka_unit_test(test_namespaces),
                 cmocka_unit_test(test_every_problem_is_found),
                 cmocka_unit_test(test_names),
+                cmocka_unit_test(test_sources),
+                cmocka_unit_test(test_bad_sources),
                 cmocka_unit_test(test_spoilt_networks),
         };
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Whatever is found in the runtime folder, and whenever we are killed: no lie in the record. */
 
-#include "daemon/store.h"
+#include "runtime.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,67 +16,6 @@
 
 #include <cmocka.h>
 
-/* Each test has a runtime folder of its own, not yet there. */
-static char top[] = "/tmp/mvnet-store-XXXXXX";
-static char runtime[64], journal_path[128];
-
-static int remove_one(const char *path, _unused_ const struct stat *st, _unused_ int type,
-                      _unused_ struct FTW *ftw) {
-        return remove(path);
-}
-
-static int setup(_unused_ void **state) {
-        strcpy(top, "/tmp/mvnet-store-XXXXXX");
-        if (!mkdtemp(top))
-                return -1;
-        snprintf(runtime, sizeof(runtime), "%s/a/b", top);
-        snprintf(journal_path, sizeof(journal_path), "%s/lab/journal", runtime);
-        return 0;
-}
-
-static int teardown(_unused_ void **state) {
-        return nftw(top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-static Store *open_named(const char *name) {
-        Store *store = NULL;
-
-        assert_int_equal(store_open(runtime, name, 0, 0, &store), 0);
-        assert_non_null(store);
-        return store;
-}
-
-static Store *open_lab(void) {
-        return open_named("lab");
-}
-
-/* "path=ifindex key=set(was) …" of all entries, sorted: short enough to compare by eye. */
-static int by_path(const RecordEntry *a, const RecordEntry *b) {
-        return strcmp(a->path, b->path);
-}
-
-static const char *content(Store *store) {
-        static Buf text;
-        Record *record = (Record *)store_record(store);
-
-        buf_reset(&text);
-        buf_addc(&text, ' ');
-        HASH_SORT(record->entries, by_path);
-        for (const RecordEntry *entry = record->entries; entry; entry = entry->hh.next) {
-                buf_printf(&text, "%s%s=%d ", entry->made ? "+" : "", entry->path, entry->ifindex);
-                for (const RecordRow *row = entry->rows; row; row = row->next)
-                        buf_printf(&text, "%s=%s(%s) ", row->key, row->set,
-                                   row->was ? row->was : "");
-        }
-        return buf_text(&text);
-}
-
-static off_t file_size(const char *path) {
-        struct stat st;
-
-        return stat(path, &st) < 0 ? -1 : st.st_size;
-}
-
 static char *slurp(const char *path, size_t *ret_size) {
         FILE *file = fopen(path, "r");
         char *text = calloc(1, 1 << 20);
@@ -87,25 +25,6 @@ static char *slurp(const char *path, size_t *ret_size) {
         *ret_size = fread(text, 1, (1 << 20) - 1, file);
         fclose(file);
         return text;
-}
-
-static void spit(const char *path, const char *text, size_t size) {
-        FILE *file = fopen(path, "w");
-
-        assert_non_null(file);
-        assert_int_equal(fwrite(text, 1, size, file), size);
-        assert_int_equal(fclose(file), 0);
-}
-
-/* A journal of three changes. */
-static void write_three(void) {
-        _cleanup_(store_freep) Store *store = open_lab();
-
-        assert_int_equal(store_begin(store), 0);
-        assert_int_equal(store_made(store, "br0", 7, 3, true), 0);
-        assert_int_equal(store_set_row(store, "br0", "mtu", "1400", NULL), 0);
-        assert_int_equal(store_set_row(store, "eth0", "mtu", "1400", "1500"), 0);
-        assert_int_equal(store_flush(store), 0);
 }
 
 static void test_nothing_written(_unused_ void **state) {
@@ -311,11 +230,12 @@ static void test_too_big(_unused_ void **state) {
 static void test_names(_unused_ void **state) {
         static const char *const bad[] = {
                 "", ".", "..", "../x", "a/b", "/", "/etc", ".hidden", "-v", "netns-1", "netns-",
+                "bus", "last",
                 "a b", "a\nb", "a\x7f", "\xc3\xa4",
                 "12345678901234567890123456789012345678901234567890123456789012345",
         };
         static const char *const good[] = {
-                "lab", "system", "10-lab", "a.b", "netns", "a%s",
+                "lab", "system", "10-lab", "a.b", "netns", "a%s", "bus2", "last.last",
                 "1234567890123456789012345678901234567890123456789012345678901234",
         };
         Store *store = NULL;
@@ -536,6 +456,16 @@ static void test_claims(_unused_ void **state) {
         assert_null(record_claimed_by(store_record(other), "br0"));
         other = store_free(other);
 
+        /* However much else there is in the folder. */
+        for (int i = 0; i < 1100; i++) {
+                snprintf(path, sizeof(path), "%s/netns-%d", runtime, i);
+                assert_int_equal(mkdir(path, 0755), 0);
+        }
+        other = open_named("other");
+        assert_string_equal(record_claimed_by(store_record(other), "br0"), "lab");
+        other = store_free(other);
+        assert_int_equal(rmdir(path), 0);
+
         /* Folders of private namespaces are not configurations, and unsafe ones claim nothing. */
         snprintf(path, sizeof(path), "%s/lab", runtime);
         assert_int_equal(chmod(journal_path, 0666), 0);
@@ -543,13 +473,13 @@ static void test_claims(_unused_ void **state) {
         assert_null(record_claimed_by(store_record(other), "br0"));
         other = store_free(other);
         assert_int_equal(chmod(journal_path, 0644), 0);
-        snprintf(journal_path, sizeof(journal_path), "%s/netns-7", runtime);
+        snprintf(journal_path, sizeof(journal_path), "%s/netns-1099", runtime);
         assert_int_equal(rename(path, journal_path), 0);
         other = open_named("other");
         assert_null(record_claimed_by(store_record(other), "br0"));
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, runtime_setup, runtime_teardown)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
