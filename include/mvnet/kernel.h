@@ -19,10 +19,35 @@ typedef struct OpResult {
         bool verified;      /* and read back as it should be: no dump is needed to know */
 } OpResult;
 
+/* Where something changed. */
+typedef struct KernelTouch {
+        const char *netns;
+        int ifindex; /* 0: the namespace as such, or more than can be told */
+} KernelTouch;
+
+/* What the kernel said since kernel_notice() was asked last. */
+typedef struct KernelNews {
+        size_t events; /* messages; those that were lost count as one */
+        /* What is stale since the last dump; valid until the next call of any kernel_ function. */
+        const KernelTouch *touched;
+        size_t n_touched;
+        const char *noisy; /* one that changes more than 1,000 times a second, or NULL */
+        /*
+         * Call kernel_notice() again in so many milliseconds even if the descriptor stays silent,
+         * as it does for noisy namespaces, and for some that are waited for; 0: no need.
+         */
+        unsigned again_ms;
+} KernelNews;
+
 typedef struct KernelOps {
         int (*survey)(Kernel *kernel, Network *scope); /* NULL: there is nothing to add, ever */
         int (*dump)(Kernel *kernel, const Network *scope, Network **ret);
         int (*apply)(Kernel *kernel, const Op *const *ops, size_t n, OpResult *results);
+        int (*watch)(Kernel *kernel, int *ret_fd);
+        int (*notice)(Kernel *kernel, uint64_t now_ms, KernelNews *ret);
+        void (*forget)(Kernel *kernel);
+        void (*mark)(Kernel *kernel);
+        bool (*saw)(Kernel *kernel, const Op *op);
         Kernel *(*free)(Kernel *kernel);
 } KernelOps;
 
@@ -52,6 +77,33 @@ int kernel_survey(Kernel *kernel, Network *scope);
  */
 int kernel_apply(Kernel *kernel, const Op *const *ops, size_t n, OpResult *results);
 
+/*
+ * Begins to watch. From now on a dump subscribes to every namespace of its scope, those of a survey
+ * excepted, before it reads it, and the next dump reads again only what was touched since: by an
+ * event, by one of our own requests, or by the loss of events. A namespace that is not in the scope
+ * any more, or is deleted, is let go at once: a socket would keep it alive.
+ *
+ * What the kernel tells nobody of (sysctls, GSO sizes) is as it was read last, until
+ * kernel_forget(). *ret_fd stays the kernel's and is readable when there is news. 0 or < 0.
+ */
+int kernel_watch(Kernel *kernel, int *ret_fd);
+
+/* Takes in what is queued, without waiting. `now_ms`: CLOCK_MONOTONIC. 0 or < 0. */
+int kernel_notice(Kernel *kernel, uint64_t now_ms, KernelNews *ret);
+
+/* Everything is stale: the next dump reads it all. */
+void kernel_forget(Kernel *kernel);
+
+/* Requests that follow, in however many kernel_apply(), are what kernel_saw() is asked about. */
+void kernel_mark(Kernel *kernel);
+
+/*
+ * Whether an event since the last kernel_mark(), or without one kernel_apply(), showed what `op`, one
+ * of the requests since, asked for: then it was done, and what it is now is somebody else's doing.
+ * Also true if that can't be told because events were lost. False without kernel_watch().
+ */
+bool kernel_saw(Kernel *kernel, const Op *op);
+
 Kernel *kernel_free(Kernel *kernel);
 void kernel_freep(Kernel **kernel);
 
@@ -69,3 +121,11 @@ Network *kernel_fake_state(Kernel *kernel);
  * as a negative number, or acknowledged all the same if that is 0.
  */
 void kernel_fake_fail(Kernel *kernel, size_t nth, int error);
+/* After its state was changed by hand: news of that link (0: of the whole namespace). */
+void kernel_fake_touch(Kernel *kernel, const char *netns, int ifindex);
+/*
+ * Somebody who undoes: called after each of our requests that changed something, may change the
+ * state and touch it. NULL: nobody.
+ */
+void kernel_fake_meddle(Kernel *kernel, void (*meddle)(void *userdata, Kernel *kernel),
+                        void *userdata);

@@ -80,6 +80,7 @@ typedef struct Namespace {
 
         /* scope of a dump */
         bool dropped; /* no longer wanted: find out whether it can go */
+        bool glance;  /* of a survey: looked into this time, never watched */
 
         UT_hash_handle hh;
 } Namespace;

@@ -5,6 +5,7 @@
  */
 
 #include "kernel/applier.h"
+#include "kernel/watch.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -143,15 +144,18 @@ static int find_ifindex(Applier *applier, const Space *space, const char *name, 
         return 0;
 }
 
-/* The link that the operation is about. */
+/* The link that the operation is about. What the kernel ignores or changes in silence is no event. */
 int applier_ifindex(Applier *applier, int *ret) {
         const Op *op = applier->op;
+        int ifindex = op->ifindex, r = 0;
 
-        if (op->ifindex > 0) {
-                *ret = op->ifindex;
-                return 0;
-        }
-        return find_ifindex(applier, applier->space, op->name, ret);
+        if (ifindex <= 0)
+                r = find_ifindex(applier, applier->space, op->name, &ifindex);
+        if (r < 0)
+                return r;
+        space_mark(applier->space, ifindex);
+        *ret = ifindex;
+        return 0;
 }
 
 /* What `viewer` calls the other namespace, giving it a number if it has none. */
@@ -335,6 +339,7 @@ static int apply_netns_del(Applier *applier) {
                         return r;
         }
         HASH_CLEAR(hh, applier->known);
+        watch_leave(kernel, space);
         kernel->kernel.writes++;
         r = netns_delete(kernel->run_netns, name, space->netlink ? &space->id : NULL);
         space_close(kernel, space);
@@ -380,6 +385,18 @@ static int add_under_another_name(Applier *applier) {
         return r == 0 ? rename_created(applier, name) : r;
 }
 
+/* Where nobody listens for the noise, nobody will hear of what was made, or came there. */
+static void mark_made(Applier *applier, const char *netns, const char *name) {
+        Space *space;
+        int ifindex;
+
+        HASH_FIND_STR(applier->kernel->spaces, netns, space);
+        if (!space || !space->watch || !space->watch->noisy || !space->netlink)
+                return;
+        if (find_ifindex(applier, space, name, &ifindex) == 0)
+                space_mark(space, ifindex);
+}
+
 static int apply_link_add(Applier *applier) {
         const Op *op = applier->op;
         int r;
@@ -388,16 +405,24 @@ static int apply_link_add(Applier *applier) {
         if (op->peer)
                 applier_forget(applier, op->peer->netns->name, op->peer->name);
         r = applier_send(applier, encode_link_add(applier_request(applier), op, op->name));
-        return r == -EEXIST && applier->far ? add_under_another_name(applier) : r;
+        if (r == -EEXIST && applier->far)
+                r = add_under_another_name(applier);
+        if (r == 0)
+                mark_made(applier, op->netns, op->name);
+        if (r == 0 && op->peer)
+                mark_made(applier, op->peer->netns->name, op->peer->name);
+        return r;
 }
 
 static int apply_link_set(Applier *applier) {
         int ifindex, r = applier_ifindex(applier, &ifindex);
 
-        if (r < 0)
-                return r;
-        return applier_send(applier,
-                            encode_link_set(applier_request(applier), applier->op, ifindex));
+        if (r == 0)
+                r = applier_send(applier,
+                                 encode_link_set(applier_request(applier), applier->op, ifindex));
+        if (r == 0)
+                window_ask(applier->kernel, applier->space, ifindex);
+        return r;
 }
 
 /* Before 6.2 a link that is up cannot be renamed: EBUSY. */
@@ -436,7 +461,11 @@ static int apply_link_move(Applier *applier) {
         applier_forget(applier, op->to.netns, op->to.link);
         r = applier_send(applier,
                          encode_link_move(applier_request(applier), ifindex, op->to.link, fd));
-        return r == -EBUSY && fd < 0 ? rename_while_down(applier, ifindex) : r;
+        if (r == -EBUSY && fd < 0)
+                r = rename_while_down(applier, ifindex);
+        if (r == 0)
+                mark_made(applier, op->to.netns, op->to.link);
+        return r;
 }
 
 static int apply_link_del(Applier *applier) {
@@ -461,6 +490,8 @@ static int apply_sysctl(Applier *applier) {
         if (r == 0) {
                 applier->kernel->kernel.writes++;
                 r = netns_sysctl_write(space_visit(applier->space), buf_text(&path), value->text);
+                if (applier->space->watch)
+                        cache_forget_texts(applier->space->cache); /* others may follow */
         }
         if (r == NETNS_E_ABSENT)
                 r = applier_fail(applier, -ENOENT, "/proc/sys/net/%s is not there",
@@ -481,6 +512,8 @@ static int apply_object(Applier *applier) {
                 r = applier_ifindex(applier, &ifindex);
         if (r == 0)
                 r = applier_send(applier, encode_object(applier_request(applier), op, ifindex));
+        if (r == 0 && op->object->type->nest)
+                window_ask(applier->kernel, applier->space, ifindex);
         return op->type == OP_OBJECT_DEL ? already_gone(applier, r) : r;
 }
 
@@ -539,6 +572,7 @@ int real_apply(Kernel *base, const Op *const *ops, size_t n, OpResult *results) 
         if (!applier)
                 return -ENOMEM;
         applier->kernel = real_kernel(base);
+        watch_before(applier->kernel);
         memset(results, 0, n * sizeof(*results));
         for (size_t i = 0; i < n && r == 0;) {
                 size_t doomed = bulk_count_deletions(&ops[i], n - i);
@@ -555,6 +589,7 @@ int real_apply(Kernel *base, const Op *const *ops, size_t n, OpResult *results) 
         HASH_CLEAR(hh, applier->known);
         arena_deinit(&applier->arena);
         free(applier);
+        watch_after(real_kernel(base));
         spaces_close(real_kernel(base));
         return r;
 }

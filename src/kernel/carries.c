@@ -14,32 +14,40 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void mark_default(const Place *host, uint32_t ifindex) {
-        PlaceLink *entry = place_find(host, (int)ifindex);
+/* Default routes. */
 
-        if (entry)
-                entry->link->carries_default = true;
+static int take_hop(Cache *cache, int ifindex) {
+        int *grown = reallocarray(cache->defaults, cache->n_defaults + 1, sizeof(int));
+
+        if (!grown)
+                return -ENOMEM;
+        cache->defaults = grown;
+        cache->defaults[cache->n_defaults++] = ifindex;
+        return 0;
 }
 
-static void mark_hops(const Place *host, const struct nlattr *attr) {
+static int take_hops(Cache *cache, const struct nlattr *attr) {
         const struct rtnexthop *hop = mnl_attr_get_payload(attr);
         size_t left = mnl_attr_get_payload_len(attr);
+        int r = 0;
 
-        while (left >= sizeof(*hop) && hop->rtnh_len >= sizeof(*hop) && hop->rtnh_len <= left) {
+        while (r == 0 && left >= sizeof(*hop) && hop->rtnh_len >= sizeof(*hop) &&
+               hop->rtnh_len <= left) {
                 size_t step = RTNH_ALIGN((size_t)hop->rtnh_len);
 
-                mark_default(host, (uint32_t)hop->rtnh_ifindex);
+                r = take_hop(cache, hop->rtnh_ifindex);
                 if (step >= left)
-                        return;
+                        break;
                 left -= step;
                 hop = (const void *)((const char *)hop + step);
         }
+        return r;
 }
 
 static int take_route(const struct nlmsghdr *message, void *userdata) {
         const struct rtmsg *route = mnl_nlmsg_get_payload(message);
         const struct nlattr *tb[RTA_MAX + 1];
-        Place *host = userdata;
+        Cache *cache = userdata;
         int r;
 
         /* First of all the cheap question: there can be a million others. */
@@ -48,13 +56,11 @@ static int take_route(const struct nlmsghdr *message, void *userdata) {
             route->rtm_type != RTN_UNICAST)
                 return 0;
         r = attrs_parse_message(message, sizeof(*route), tb, ELEMENTSOF(tb));
-        if (r < 0)
-                return r;
-        if (tb[RTA_OIF] && mnl_attr_get_payload_len(tb[RTA_OIF]) >= sizeof(uint32_t))
-                mark_default(host, mnl_attr_get_u32(tb[RTA_OIF]));
-        if (tb[RTA_MULTIPATH])
-                mark_hops(host, tb[RTA_MULTIPATH]);
-        return 0;
+        if (r == 0 && tb[RTA_OIF] && mnl_attr_get_payload_len(tb[RTA_OIF]) >= sizeof(uint32_t))
+                r = take_hop(cache, (int)mnl_attr_get_u32(tb[RTA_OIF]));
+        if (r == 0 && tb[RTA_MULTIPATH])
+                r = take_hops(cache, tb[RTA_MULTIPATH]);
+        return r;
 }
 
 /* The strict check makes the kernel filter by table. */
@@ -66,15 +72,43 @@ static int dump_default(Place *host, uint8_t family) {
 
         route->rtm_family = family;
         route->rtm_table = RT_TABLE_MAIN;
-        r = netlink_dump(host->space->netlink, request, take_route, host);
+        r = netlink_dump(host->space->netlink, request, take_route, host->space->cache);
         /* There is no main table before its first route, and no IPv6 where it is switched off. */
         if (r == -ENOENT || r == -EAFNOSUPPORT || r == -EOPNOTSUPP)
                 return 0;
         return r == NETLINK_E_INTERRUPTED ? 0 : r;
 }
 
+/* Nobody tells of routes: to listen would mean to hear of each one of a million. */
+static int read_defaults(Place *host) {
+        Cache *cache = host->space->cache;
+        int r = place_enter(host);
+
+        cache->n_defaults = 0;
+        if (r == 0)
+                r = dump_default(host, AF_INET);
+        if (r == 0)
+                r = dump_default(host, AF_INET6);
+        cache->knows_defaults = r == 0;
+        return r;
+}
+
+static int mark_defaults(Place *host) {
+        const Cache *cache = host->space->cache;
+        int r = cache->knows_defaults ? 0 : read_defaults(host);
+
+        for (size_t i = 0; r == 0 && i < cache->n_defaults; i++) {
+                const CachedLink *entry = place_find(host, cache->defaults[i]);
+
+                if (entry)
+                        entry->link->carries_default = true;
+        }
+        return r;
+}
+
+/* Sessions. */
+
 typedef struct Session {
-        const Place *host;
         uint8_t family;
         uint8_t address[16];
         size_t size;
@@ -95,56 +129,43 @@ static bool parse_session(const char *text, Session *ret, char link[static IF_NA
         return inet_pton(ret->family, server, ret->address) == 1;
 }
 
-static int take_address(const struct nlmsghdr *message, void *userdata) {
+static bool is_arrival(const struct nlmsghdr *message, const Session *session) {
         const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
         const struct nlattr *tb[IFA_LOCAL + 1], *own;
-        const Session *session = userdata;
-        PlaceLink *entry;
-        int r;
 
-        if (message->nlmsg_type != RTM_NEWADDR)
-                return 0;
-        r = attrs_parse_message(message, sizeof(*header), tb, ELEMENTSOF(tb));
-        if (r < 0)
-                return r;
+        if (message->nlmsg_type != RTM_NEWADDR ||
+            attrs_parse_message(message, sizeof(*header), tb, ELEMENTSOF(tb)) < 0)
+                return false;
         own = tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS];
-        if (header->ifa_family != session->family || !own ||
-            mnl_attr_get_payload_len(own) != session->size ||
-            memcmp(mnl_attr_get_payload(own), session->address, session->size) != 0)
-                return 0;
-        entry = place_find(session->host, (int)header->ifa_index);
-        if (entry)
-                entry->link->carries_session = true;
-        return 0;
+        return header->ifa_family == session->family && own &&
+               mnl_attr_get_payload_len(own) == session->size &&
+               memcmp(mnl_attr_get_payload(own), session->address, session->size) == 0;
 }
 
-static int mark_session(Place *host) {
+static void mark_session(const Place *host) {
         const char *text = getenv("SSH_CONNECTION");
-        Session session = {.host = host};
-        DumpRequest buffer;
-        struct nlmsghdr *request;
+        Session session = {};
         char name[IF_NAMESIZE];
         Link *link;
-        int r;
 
         if (!text || !parse_session(text, &session, name))
-                return 0;
+                return;
         if (*name) {
                 link = namespace_find_link(host->netns, name);
                 if (link)
                         link->carries_session = true;
-                return 0;
+                return;
         }
-        request = dump_request(&buffer, RTM_GETADDR, sizeof(struct ifaddrmsg));
-        ((struct ifaddrmsg *)mnl_nlmsg_get_payload(request))->ifa_family = session.family;
-        r = netlink_dump(host->space->netlink, request, take_address, &session);
-        return r == NETLINK_E_INTERRUPTED ? 0 : r;
+        for (const CachedLink *entry = host->space->cache->links; entry; entry = entry->hh.next)
+                CACHED_FOREACH(message, entry)
+                        if (entry->link && is_arrival(message, &session))
+                                entry->link->carries_session = true;
 }
 
 int dump_carries(Place *host) {
-        int r = dump_default(host, AF_INET);
+        int r = mark_defaults(host);
 
         if (r == 0)
-                r = dump_default(host, AF_INET6);
-        return r == 0 ? mark_session(host) : r;
+                mark_session(host);
+        return r;
 }

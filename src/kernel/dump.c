@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's state as a Network: asks every namespace of the scope for its links and for what
- * lives on them, and takes the answers apart by the tables of their kinds.
+ * The kernel's state as a Network: has what is not known of every namespace of the scope, or is
+ * known to be stale, read, and makes a Network of it.
  *
- * All of it is input. What does not fit together, as links and addresses that were read while
- * somebody changed them, is read again.
+ * What does not fit together, as links and addresses that were read while somebody changed them, is
+ * read again. Of what is watched there is a rule for that: who changed something we have read had
+ * seen, or done, what came before it, so the news of that is queued already. When there is nothing
+ * left in the queues, all that was read is of one time.
  */
 
-#include "kernel/internal.h"
+#include "kernel/watch.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -18,6 +20,7 @@
 #include <sys/ioctl.h>
 
 #define PLACE_TRIES 32 /* per namespace: one that changes faster than that is not readable */
+#define REFRESH_TRIES 16
 #define DUMP_TRIES 4   /* of all, while references lead to links that nobody has seen */
 #define SYSCTL_SIZE 4096
 
@@ -29,259 +32,191 @@ struct nlmsghdr *dump_request(DumpRequest *request, uint16_t type, size_t header
         return message;
 }
 
-PlaceLink *place_find(const Place *place, int ifindex) {
-        PlaceLink *found;
+CachedLink *place_find(const Place *place, int ifindex) {
+        CachedLink *found = cache_find(place->space->cache, ifindex);
 
-        HASH_FIND_INT(place->links, &ifindex, found);
-        return found;
+        return found && found->link ? found : NULL;
 }
 
+/* Reading. */
+
+int place_enter(const Place *place) {
+        int r = space_open(place->dump->kernel, place->space);
+
+        return place->space->changed || r > 0 ? DUMP_E_STALE : r;
+}
+
+/* What was taken apart so far. */
 static void place_forget(Place *place) {
         Link *link, *next;
 
-        HASH_CLEAR(hh, place->links);
         HASH_ITER(hh, place->netns->links, link, next)
                 namespace_remove_link(link);
-        place->torn = false;
+        place->netns->objects = place->netns->last = NULL;
 }
 
-/* Links. */
+/* Why a namespace can't be looked into is part of the answer; only the host's has to be there. */
+static int place_fail(Place *place, int outcome, const char *reason) {
+        Namespace *netns = place->netns;
 
-static int decode_nested_objects(Link *link, const GetScope *outer, const ObjectType *type) {
-        const struct nlattr *nest = get_attr(outer, type->nest, 0), *attr;
-        const struct nlattr *tb[ATTRS_MAX] = {};
-        GetScope scope = *outer;
+        if (outcome == -ENOMEM || netns->type == NETNS_HOST)
+                return outcome < 0 ? outcome : -EAGAIN;
+        place_forget(place);
+        netns->exists = false;
+        netns->dead = outcome == NETNS_E_DEAD;
+        netns->reason = outcome == NETNS_E_ABSENT ? NULL : reason;
+        place->open = false;
+        return 0;
+}
+
+/* It is there, and can't be read: nobody will tell when that changes. */
+static int place_give_up(Place *place, int outcome) {
+        watch_leave(place->dump->kernel, place->space);
+        place->space->blind = true;
+        return place_fail(place, outcome < 0 ? outcome : -EAGAIN,
+                          outcome < 0 ? space_problem(outcome)
+                                      : "changes faster than it can be read");
+}
+
+static int read_place(Place *place) {
+        Space *space = place->space;
+        int r = place_enter(place);
+
+        if (r > 0)
+                return r;
+        if (r == 0)
+                r = cache_read(space->cache, space->netlink, place->dump->kernel->turn,
+                               space->watch && space->watch->noisy);
+        return r == 0 ? 0 : place_give_up(place, r);
+}
+
+static bool was_read(const Dump *dump, int ifindex, uint64_t after) {
+        for (size_t i = 0; i < dump->n; i++) {
+                const Place *place = &dump->places[i];
+                const CachedLink *entry = place->open && place->read
+                        ? cache_find(place->space->cache, ifindex) : NULL;
+
+                if (entry && entry->read > after)
+                        return true;
+        }
+        return false;
+}
+
+/*
+ * What a parent's new MTU or address does to an ipvlan nobody tells (ipvlan_main.c; 6.1 … 6.18).
+ * Which namespace the parent is in does not matter: one link too many is read at worst.
+ */
+static void mark_followers(const Dump *dump) {
+        for (size_t i = 0; i < dump->n; i++) {
+                const Place *place = &dump->places[i];
+
+                for (CachedLink *entry = place->open ? place->space->cache->links : NULL; entry;
+                     entry = entry->hh.next)
+                        if (link_kind_is(entry->kind, KIND_MTU_FOLLOWS) &&
+                            was_read(dump, entry->lower, entry->read))
+                                space_mark(place->space, entry->ifindex);
+        }
+}
+
+/* Reads what is stale. *ret_any: whether there was something. */
+static int read_places(Dump *dump, bool final, bool *ret_any) {
         int r = 0;
 
-        if (!nest)
-                return 0;
-        scope.tb = tb;
-        scope.tb_n = ELEMENTSOF(tb);
-        mnl_attr_for_each_nested(attr, nest) {
-                uint16_t nla = mnl_attr_get_type(attr);
+        *ret_any = false;
+        dump->kernel->turn++;
+        for (size_t i = 0; r == 0 && i < dump->n; i++) {
+                Place *place = &dump->places[i];
+
+                if (!place->open)
+                        continue;
+                if (place->space->changed) {
+                        r = final ? place_fail(place, NETNS_E_ABSENT, NULL) : DUMP_E_STALE;
+                } else if (cache_is_stale(place->space->cache)) {
+                        *ret_any = place->read = true;
+                        r = read_place(place);
+                }
+        }
+        return r;
+}
+
+/* Until there is nothing left to read, or nobody lets us. */
+static int refresh(Dump *dump, bool final) {
+        bool any = true;
+
+        for (unsigned i = 0; i < REFRESH_TRIES && any; i++) {
+                int r = read_places(dump, final, &any);
+
+                if (r != 0)
+                        return r;
+                if (any) {
+                        watch_catch_up(dump->kernel);
+                        mark_followers(dump);
+                }
+        }
+        for (size_t i = 0; i < dump->n; i++)
+                if (dump->places[i].open)
+                        dump->places[i].space->cache->changed = false;
+        return 0;
+}
+
+/* Taking apart. */
+
+static int decode_entry(Place *place, CachedLink *entry) {
+        int r = 0;
+
+        entry->link = NULL;
+        entry->kind = NULL;
+        CACHED_FOREACH(message, entry) {
+                const ObjectType *type;
                 Object *object;
 
-                if (nla >= ELEMENTSOF(tb))
-                        continue;
-                object = link_add_object(link, type);
-                if (!object)
-                        return -ENOMEM;
-                tb[nla] = attr;
-                r = attrset_decode(&object->set, &scope);
-                tb[nla] = NULL;
-                if (r < 0)
+                if (message->nlmsg_type == RTM_NEWLINK) {
+                        r = decode_link(place->netns, message, &entry->link, &entry->lower);
+                        entry->kind = r == 0 ? entry->link->kind : NULL;
+                } else {
+                        type = message_type(message);
+                        r = type ? decode_object(place->netns, entry->link, type, message, &object)
+                                 : -EBADMSG;
+                }
+                if (r != 0)
                         return r;
-                if (!object->set.present) /* some other property */
-                        object_remove(&link->objects, &link->last, object);
         }
         return 0;
 }
 
-/* A kind's own attributes: `nest` may be missing, as a veth's is, and still there is its peer. */
-static int decode_nest(AttrSet *set, const GetScope *outer, const struct nlattr *nest) {
-        const struct nlattr *tb[ATTRS_MAX];
-        GetScope scope = *outer;
-        int r = attrs_parse_nest(nest, tb, ELEMENTSOF(tb));
-
-        if (r < 0)
-                return r;
-        scope.tb = tb;
-        scope.tb_n = ELEMENTSOF(tb);
-        scope.outer = outer->tb;
-        scope.outer_n = outer->tb_n;
-        return attrset_decode(set, &scope);
-}
-
-/* IFLA_INFO_KIND comes with or without a NUL. */
-static char *copy_name(Arena *arena, const struct nlattr *attr) {
-        const char *text = mnl_attr_get_payload(attr);
-
-        return arena_strndup(arena, text, strnlen(text, mnl_attr_get_payload_len(attr)));
-}
-
-static int decode_kind(Link *link, const GetScope *scope, const struct nlattr *const *info) {
-        const LinkKind *kind;
-        int r;
-
-        if (!info[IFLA_INFO_KIND])
-                return 0;
-        link->kind_name = copy_name(scope->arena, info[IFLA_INFO_KIND]);
-        if (!link->kind_name)
-                return -ENOMEM;
-        kind = link_kind_find(link->kind_name);
-        if (!kind || link_kind_is(kind, KIND_FOREIGN))
-                return 0;
-        r = link_set_kind(link, kind);
-        if (r < 0)
-                return r;
-        /* The far end of a pair is reported as if it were the lower device. */
-        if (!link_kind_is(kind, KIND_PARENT))
-                link->common.present &= ~ROW_BIT(LINK_PARENT);
-        return decode_nest(&link->options, scope, info[IFLA_INFO_DATA]);
-}
-
-static int decode_port(Link *link, const GetScope *scope, const struct nlattr *const *info) {
-        const LinkKind *kind;
-        const char *name;
-        int r;
-
-        if (!info[IFLA_INFO_SLAVE_KIND])
-                return 0;
-        name = copy_name(scope->arena, info[IFLA_INFO_SLAVE_KIND]);
-        if (!name)
-                return -ENOMEM;
-        kind = link_kind_find(name);
-        if (!kind || schema_size(&kind->port) == 0)
-                return 0;
-        r = link_set_port(link, &kind->port);
-        return r < 0 ? r : decode_nest(&link->port, scope, info[IFLA_INFO_SLAVE_DATA]);
-}
-
-static int decode_link(Link *link, const GetScope *scope) {
-        const struct nlattr *info[IFLA_INFO_SLAVE_DATA + 1];
-        const struct nlattr *mac = get_attr(scope, IFLA_PERM_ADDRESS, sizeof(link->permanent_mac));
-        int r = attrs_parse_nest(scope->tb[IFLA_LINKINFO], info, ELEMENTSOF(info));
-
-        if (r == 0)
-                r = attrset_decode(&link->common, scope);
-        if (r == 0)
-                r = decode_kind(link, scope, info);
-        if (r == 0)
-                r = decode_port(link, scope, info);
-        for (size_t i = 0; r == 0 && i < object_types_n; i++)
-                if (object_types[i]->nest)
-                        r = decode_nested_objects(link, scope, object_types[i]);
-        if (r < 0)
-                return r;
-        if (mac && mnl_attr_get_payload_len(mac) == sizeof(link->permanent_mac)) {
-                memcpy(link->permanent_mac, mnl_attr_get_payload(mac), sizeof(link->permanent_mac));
-                link->has_permanent_mac = true;
-        }
-        return 0;
-}
-
-static const char *read_name(const struct nlattr *attr) {
-        if (!attr || mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) < 0 ||
-            mnl_attr_get_payload_len(attr) > IFNAMSIZ || !*mnl_attr_get_str(attr))
-                return NULL;
-        return mnl_attr_get_str(attr);
-}
-
-static int take_link(const struct nlmsghdr *message, void *userdata) {
-        const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
-        const struct nlattr *tb[ATTRS_MAX], *lower;
-        Place *place = userdata;
-        GetScope scope = {
-                .header = header,
-                .tb = tb,
-                .tb_n = ELEMENTSOF(tb),
-                .arena = &place->netns->network->arena,
-        };
-        PlaceLink *entry;
-        const char *name;
-        int r;
-
-        if (message->nlmsg_type != RTM_NEWLINK)
-                return 0;
-        r = attrs_parse_message(message, sizeof(*header), tb, ELEMENTSOF(tb));
-        if (r < 0)
-                return r;
-        name = read_name(tb[IFLA_IFNAME]);
-        if (!name || header->ifi_index <= 0)
-                return -EBADMSG;
-        /* Renames do not interrupt a dump, and may show one name twice. */
-        if (namespace_find_link(place->netns, name) || place_find(place, header->ifi_index)) {
-                place->torn = true;
-                return 0;
-        }
-        entry = arena_new(&place->dump->arena, PlaceLink);
-        if (!entry)
-                return -ENOMEM;
-        entry->link = namespace_add_link(place->netns, name);
-        if (!entry->link)
-                return -ENOMEM;
-        lower = get_attr(&scope, IFLA_LINK, sizeof(uint32_t));
-        entry->lower = lower ? (int)mnl_attr_get_u32(lower) : 0;
-        entry->ifindex = entry->link->ifindex = header->ifi_index;
-        HASH_ADD_INT(place->links, ifindex, entry);
-        return decode_link(entry->link, &scope);
-}
-
-/* What lives on links. */
-
-typedef struct ObjectDump {
-        Place *place;
-        const ObjectType *type;
-} ObjectDump;
-
-static int take_object(const struct nlmsghdr *message, void *userdata) {
-        const struct nlattr *tb[ATTRS_MAX];
-        ObjectDump *dump = userdata;
-        const ObjectType *type = dump->type;
-        Place *place = dump->place;
-        GetScope scope = {
-                .header = mnl_nlmsg_get_payload(message),
-                .tb = tb,
-                .tb_n = MIN(type->attributes, ELEMENTSOF(tb)),
-                .arena = &place->netns->network->arena,
-        };
-        PlaceLink *entry;
-        Object *object;
-        int ifindex, r;
-
-        if (message->nlmsg_type != type->message_new)
-                return 0;
-        r = attrs_parse_message(message, type->header_size, tb, scope.tb_n);
-        if (r < 0)
-                return r;
-        ifindex = type->ifindex(&scope);
-        if (ifindex < 0)
-                return 0;
-        entry = ifindex ? place_find(place, ifindex) : NULL;
-        if (ifindex && !entry) {
-                place->torn = true;
-                return 0;
-        }
-        object = entry ? link_add_object(entry->link, type)
-                       : namespace_add_object(place->netns, type);
-        return object ? attrset_decode(&object->set, &scope) : -ENOMEM;
-}
-
-static int dump_objects(Place *place, const ObjectType *type) {
-        DumpRequest buffer;
-        ObjectDump dump = {place, type};
-        struct nlmsghdr *request = dump_request(&buffer, type->message_get, type->header_size);
-
-        return netlink_dump(place->space->netlink, request, take_object, &dump);
-}
-
-static int dump_links(Place *place) {
-        DumpRequest buffer;
-        struct nlmsghdr *request = dump_request(&buffer, RTM_GETLINK, sizeof(struct ifinfomsg));
-
-        mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-        return netlink_dump(place->space->netlink, request, take_link, place);
-}
-
-/* Everything that is in one namespace, once. NETLINK_E_INTERRUPTED: it does not fit together. */
-static int try_place(Place *place) {
-        int r;
+static int decode_place(Place *place) {
+        int r = 0;
 
         place_forget(place);
-        place->netns->objects = place->netns->last = NULL;
-        r = dump_links(place);
-        for (size_t i = 0; r == 0 && i < object_types_n; i++) {
-                const ObjectType *type = object_types[i];
+        for (CachedLink *entry = place->space->cache->links; r == 0 && entry;
+             entry = entry->hh.next)
+                r = decode_entry(place, entry);
+        return r;
+}
 
-                if (type->transport == TRANSPORT_RTNL && type->message_get && !type->nest)
-                        r = dump_objects(place, type);
-        }
-        return r == 0 && place->torn ? NETLINK_E_INTERRUPTED : r;
+/* What the kernel says now, unless that is known. Unreadable and write-only ones have no text. */
+static int ask_sysctl(Place *place, CachedText **texts, const char *path, CachedText **ret) {
+        char text[SYSCTL_SIZE];
+        int r = 0;
+
+        *ret = texts_find(*texts, path);
+        if (*ret)
+                return 0;
+        if (place->space->type != NETNS_HOST)
+                r = place_enter(place);
+        if (r != 0)
+                return r;
+        r = netns_sysctl_read(space_visit(place->space), path, text, sizeof(text));
+        if (r == -ENOMEM)
+                return r;
+        *ret = texts_add(texts, path, r == 0 ? text : NULL);
+        return *ret ? 0 : -ENOMEM;
 }
 
 static int read_sysctl(Place *place, Link *link, const Object *wanted) {
+        CachedLink *entry = link ? place_find(place, link->ifindex) : NULL;
+        CachedText **texts = entry ? &entry->texts : &place->space->cache->texts, *known = NULL;
         Arena *arena = &place->netns->network->arena;
-        char text[SYSCTL_SIZE];
         AttrSet set = {};
         Object *object;
         Buf path = {};
@@ -290,12 +225,10 @@ static int read_sysctl(Place *place, Link *link, const Object *wanted) {
         sysctl_path(wanted, link, &path);
         r = buf_error(&path);
         if (r == 0)
-                r = netns_sysctl_read(space_visit(place->space), buf_text(&path), text,
-                                      sizeof(text));
+                r = ask_sysctl(place, texts, buf_text(&path), &known);
         buf_deinit(&path);
-        /* Write-only and unreadable ones are as good as absent. */
-        if (r != 0)
-                return r == -ENOMEM ? r : 0;
+        if (r != 0 || !known->text)
+                return r;
         object = link ? link_add_object(link, wanted->type)
                       : namespace_add_object(place->netns, wanted->type);
         if (!object || attrset_copy(&wanted->set, arena, &set) < 0)
@@ -305,7 +238,7 @@ static int read_sysctl(Place *place, Link *link, const Object *wanted) {
         r = schema_find(set.schema, "value");
         if (r < 0)
                 return -EINVAL;
-        attrset_set(&set, (size_t)r, (Value){.text = arena_strdup(arena, text)});
+        attrset_set(&set, (size_t)r, (Value){.text = arena_strdup(arena, known->text)});
         object->set = set;
         return set.values[r].text ? 0 : -ENOMEM;
 }
@@ -342,22 +275,37 @@ static int dump_sysctls(Place *place) {
  * By ioctl on the netlink socket: the kernel answers in the socket's namespace, while /sys is that
  * of whoever mounted it. A driver that does not say is asked for its parent's (6.1 … 6.18).
  */
-static int dump_drivers(Place *place) {
-        for (Link *link = place->netns->links; link; link = link->hh.next) {
-                struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
-                struct ifreq request = {.ifr_data = (char *)&info};
+static int ask_driver(Place *place, CachedLink *entry) {
+        struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+        struct ifreq request = {.ifr_data = (char *)&info};
+        int r = place_enter(place);
 
-                if (link->kind_name)
+        if (r != 0)
+                return r;
+        memcpy(request.ifr_name, entry->link->name, strlen(entry->link->name));
+        entry->asked_driver = true;
+        if (ioctl(netlink_fd(place->space->netlink), SIOCETHTOOL, &request) < 0)
+                return 0;
+        entry->driver = strndup(info.driver, sizeof(info.driver));
+        return entry->driver ? 0 : -ENOMEM;
+}
+
+static int dump_drivers(Place *place) {
+        int r = 0;
+
+        for (CachedLink *entry = place->space->cache->links; r == 0 && entry;
+             entry = entry->hh.next) {
+                if (!entry->link || entry->link->kind_name)
                         continue;
-                memcpy(request.ifr_name, link->name, strlen(link->name));
-                if (ioctl(netlink_fd(place->space->netlink), SIOCETHTOOL, &request) < 0)
+                if (!entry->asked_driver)
+                        r = ask_driver(place, entry);
+                if (r != 0 || !entry->driver)
                         continue;
-                link->driver = arena_strndup(&place->netns->network->arena, info.driver,
-                                             strnlen(info.driver, sizeof(info.driver)));
-                if (!link->driver)
-                        return -ENOMEM;
+                entry->link->driver = arena_strdup(&place->netns->network->arena, entry->driver);
+                if (!entry->link->driver)
+                        r = -ENOMEM;
         }
-        return 0;
+        return r;
 }
 
 static int find_user(Place *place) {
@@ -375,31 +323,16 @@ static int find_user(Place *place) {
 
 /* Namespaces. */
 
-/* Why a namespace can't be looked into is part of the answer; only the host's has to be there. */
-static int place_fail(Place *place, int outcome, const char *reason) {
-        Namespace *netns = place->netns;
-
-        if (outcome == -ENOMEM || netns->type == NETNS_HOST)
-                return outcome < 0 ? outcome : -EAGAIN;
-        place_forget(place);
-        netns->objects = netns->last = NULL;
-        netns->exists = false;
-        netns->dead = outcome == NETNS_E_DEAD;
-        netns->reason = outcome == NETNS_E_ABSENT ? NULL : reason;
-        place->open = false;
-        return 0;
-}
-
+/* What was watched up to now need not be opened, unless there is something to ask. */
 static int open_place(Dump *dump, Place *place) {
+        RealKernel *kernel = dump->kernel;
         Namespace *netns = place->netns;
         Space *space = place->space;
-        int r;
+        int r = 0;
 
-        space->used = dump->kernel->dumps;
-        space->cookie = 0;
-        r = space_open(dump->kernel, space);
-        if (r == 0)
-                r = netlink_cookie(space->netlink, &space->cookie);
+        space->used = kernel->dumps;
+        if (!space->watch)
+                r = space_begin(kernel, space);
         if (r != 0)
                 return place_fail(place, r, space_problem(r));
         netns->exists = true;
@@ -409,13 +342,18 @@ static int open_place(Dump *dump, Place *place) {
 }
 
 static int dump_place(Dump *dump, Place *place) {
-        int r = NETLINK_E_INTERRUPTED;
+        int r = decode_place(place);
 
-        for (unsigned i = 0; i < PLACE_TRIES && r == NETLINK_E_INTERRUPTED; i++)
-                r = try_place(place);
+        for (unsigned i = 1; i < PLACE_TRIES && r == DECODE_E_TAKEN; i++) {
+                cache_mark(place->space->cache, 0);
+                dump->kernel->turn++;
+                r = read_place(place);
+                if (r != 0 || !place->open)
+                        return r;
+                r = decode_place(place);
+        }
         if (r != 0)
-                return place_fail(place, r, r > 0 ? "changes faster than it can be read"
-                                                  : space_problem(r));
+                return place_give_up(place, r);
         r = dump_sysctls(place);
         if (r == 0 && dump->drivers)
                 r = dump_drivers(place);
@@ -476,21 +414,21 @@ static int add_places(Dump *dump, const Network *scope) {
 
 /* Keeps what was found. */
 static void dump_deinit(Dump *dump) {
-        for (size_t i = 0; i < dump->n; i++) {
-                HASH_CLEAR(hh, dump->places[i].links);
+        for (size_t i = 0; i < dump->n; i++)
                 HASH_CLEAR(hh, dump->places[i].ids);
-        }
         arena_deinit(&dump->arena);
         dump->places = NULL;
         dump->n = 0;
 }
 
-/* All namespaces, once. DUMP_E_STALE: a reference leads to where nothing was seen. */
+/* All namespaces, once. DUMP_E_STALE: what was read does not fit together. */
 static int try_dump(Dump *dump, const Network *scope, bool final) {
         int r = add_places(dump, scope);
 
         for (size_t i = 0; r == 0 && i < dump->n; i++)
                 r = open_place(dump, &dump->places[i]);
+        if (r == 0)
+                r = refresh(dump, final);
         for (size_t i = 0; r == 0 && i < dump->n; i++)
                 if (dump->places[i].open)
                         r = dump_place(dump, &dump->places[i]);
@@ -499,20 +437,36 @@ static int try_dump(Dump *dump, const Network *scope, bool final) {
         return r == 0 ? dump_carries(&dump->places[0]) : r;
 }
 
+/* Of what nobody watches it can't be known which part was stale. */
+static void distrust(Dump *dump) {
+        for (size_t i = 0; i < dump->n; i++) {
+                const Space *space = dump->places[i].space;
+
+                if (space && space->cache && !space->watch)
+                        cache_mark(space->cache, 0);
+        }
+}
+
 int real_dump(Kernel *base, const Network *scope, Network **ret) {
-        Dump dump = {.kernel = real_kernel(base)};
+        Dump dump = {.kernel = real_kernel(base), .before = real_kernel(base)->turn};
         int r = DUMP_E_STALE;
 
+        watch_catch_up(dump.kernel);
         dump.kernel->dumps++;
         for (unsigned i = 1; i <= DUMP_TRIES && r == DUMP_E_STALE; i++) {
                 dump.have = network_free(dump.have);
                 r = try_dump(&dump, scope, i == DUMP_TRIES);
+                distrust(&dump);
                 dump_deinit(&dump);
         }
+        if (r == 0)
+                watch_dumped(dump.kernel);
+        else
+                watch_nudge(dump.kernel);
         spaces_close(dump.kernel);
         if (r != 0) {
                 network_free(dump.have);
-                return r;
+                return r < 0 ? r : -EAGAIN;
         }
         *ret = dump.have;
         return 0;

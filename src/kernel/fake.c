@@ -493,6 +493,7 @@ static bool is_gone_already(const Op *op, int r) {
 static int fake_apply(Kernel *base, const Op *const *ops, size_t n, OpResult *results) {
         FakeKernel *kernel = fake_kernel(base);
 
+        fake_watch_before(kernel->watch);
         for (size_t i = 0; i < n; i++) {
                 int r = complete_world(kernel);
 
@@ -509,6 +510,8 @@ static int fake_apply(Kernel *base, const Op *const *ops, size_t n, OpResult *re
                         results[i] = (OpResult){.done = true};
                 else if (r < 0)
                         results[i].error = r;
+                else if (fake_watch_did(kernel, ops[i]) < 0)
+                        return -ENOMEM;
         }
         return 0;
 }
@@ -611,11 +614,17 @@ static int dump_space(FakeKernel *kernel, const Namespace *asked, Namespace *net
 
 static int fake_survey(Kernel *base, Network *scope) {
         for (const Namespace *netns = fake_kernel(base)->world->namespaces; netns;
-             netns = netns->hh.next)
-                if (netns->type == NETNS_NAMED && netns->exists && !netns->dead &&
-                    !network_find_namespace(scope, netns->name) &&
-                    !network_add_namespace(scope, netns->name, NETNS_NAMED))
+             netns = netns->hh.next) {
+                Namespace *added;
+
+                if (netns->type != NETNS_NAMED || !netns->exists || netns->dead ||
+                    network_find_namespace(scope, netns->name))
+                        continue;
+                added = network_add_namespace(scope, netns->name, NETNS_NAMED);
+                if (!added)
                         return -ENOMEM;
+                added->glance = true;
+        }
         return 0;
 }
 
@@ -633,6 +642,8 @@ static int fake_dump(Kernel *base, const Network *scope, Network **ret) {
                         netns = network_add_namespace(have, asked->name, asked->type);
                 r = netns ? dump_space(kernel, asked, netns) : -ENOMEM;
         }
+        if (r == 0)
+                r = fake_watch_dumped(kernel->watch, scope);
         if (r < 0)
                 return r;
         *ret = have;
@@ -645,6 +656,7 @@ static int fake_dump(Kernel *base, const Network *scope, Network **ret) {
 static Kernel *fake_free(Kernel *base) {
         FakeKernel *kernel = fake_kernel(base);
 
+        fake_watch_free(kernel->watch);
         HASH_CLEAR(hh, kernel->links);
         HASH_CLEAR(hh, kernel->spaces);
         network_free(kernel->world);
@@ -656,6 +668,11 @@ static const KernelOps fake_ops = {
         .survey = fake_survey,
         .dump = fake_dump,
         .apply = fake_apply,
+        .watch = fake_watch,
+        .notice = fake_notice,
+        .forget = fake_forget,
+        .mark = fake_mark,
+        .saw = fake_saw,
         .free = fake_free,
 };
 
@@ -667,7 +684,8 @@ int kernel_fake_new(Kernel **ret) {
         if (!kernel)
                 return -ENOMEM;
         kernel->kernel.ops = &fake_ops;
-        r = network_new(&kernel->world);
+        kernel->watch = fake_watch_new();
+        r = kernel->watch ? network_new(&kernel->world) : -ENOMEM;
         if (r == 0) {
                 host = network_find_namespace(kernel->world, HOST);
                 host->exists = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* What the files of the fake Kernel share: fake.c fake-link.c fake-state.c. */
+/* What the files of the fake Kernel share. */
 
 #include "mvnet/kernel.h"
 
@@ -20,6 +20,8 @@ typedef struct FakeSpace {
         UT_hash_handle hh;
 } FakeSpace;
 
+typedef struct FakeWatch FakeWatch;
+
 typedef struct FakeKernel {
         Kernel kernel; /* first: it is what others see */
         Network *world;
@@ -29,6 +31,7 @@ typedef struct FakeKernel {
         uint32_t last_mac;
         size_t fail_in; /* operations from now; 0: never */
         int fail_with;
+        FakeWatch *watch;
 } FakeKernel;
 
 #define FOREACH_LINK(kernel, link)                                                            \
@@ -86,3 +89,18 @@ int fake_link_del(FakeKernel *kernel, const Op *op, OpResult *result);
 int fake_find(FakeKernel *kernel, const Op *op, OpResult *result, Link **ret);
 /* To another namespace and name, which are free. Resets what a move resets. *ret: as it is now. */
 int fake_transfer(FakeKernel *kernel, Link *link, Namespace *to, const char *name, Link **ret);
+
+/* fake-watch.c: news of it. */
+
+FakeWatch *fake_watch_new(void); /* NULL: out of memory */
+FakeWatch *fake_watch_free(FakeWatch *watch);
+int fake_watch(Kernel *base, int *ret_fd);
+int fake_notice(Kernel *base, uint64_t now_ms, KernelNews *ret);
+void fake_forget(Kernel *base);
+void fake_mark(Kernel *base);
+bool fake_saw(Kernel *base, const Op *op);
+/* What is watched is what a dump spoke of; what happened before was in it. 0 or -ENOMEM. */
+int fake_watch_dumped(FakeWatch *watch, const Network *scope);
+/* Requests begin; one of them worked, and whoever wants to may meddle. 0 or -ENOMEM. */
+void fake_watch_before(FakeWatch *watch);
+int fake_watch_did(FakeKernel *kernel, const Op *op);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* What the files of the real Kernel share: kernel.c dump.c refs.c carries.c encode.c apply.c. */
+/* What the files of the real Kernel share. */
 
+#include "kernel/cache.h"
 #include "kernel/netlink.h"
 #include "kernel/netns.h"
 #include "mvnet/kernel.h"
@@ -10,21 +11,40 @@
 #include <linux/rtnetlink.h>
 #include <stdalign.h>
 
+typedef struct Watch Watch;
+typedef struct Watcher Watcher;
+
+/* What a namespace calls another one, -1 if nothing. */
+typedef struct Nsid {
+        uint64_t cookie; /* of the other */
+        int nsid;
+        UT_hash_handle hh;
+} Nsid;
+
 /*
- * A namespace by its name. Between calls only who it was is remembered; descriptor and socket are
- * there from space_open() to the end of the dump or apply, because they keep a deleted namespace
- * alive.
+ * A namespace by its name. Descriptor and socket are there from space_open() to the end of the dump
+ * or apply, because they keep a deleted namespace alive. What lasts is who it was and, while it is
+ * watched, a monitor socket, what was read, and what it calls the others that are.
  */
 typedef struct Space {
         char *name;
         NamespaceType type;
         char *path; /* NETNS_PATH */
         pid_t pid;  /* NETNS_PID */
+        bool glance;
+        bool wanted;     /* the last dump spoke of it, and it was no glance */
         uint64_t cookie; /* as of the last dump; 0: not there then, or never asked */
         uint64_t used;   /* the dump that spoke of it last */
         int fd;          /* -1 unless open */
         NetnsId id;
         Netlink *netlink; /* NULL unless open */
+        NetnsId stood;    /* what was there at the last dump, be it a namespace or not */
+        bool silent;      /* nobody will tell of another one there */
+        bool changed;     /* it is another one since, or none */
+        bool blind;       /* it could not be watched, or not even read: to be tried again */
+        Cache *cache;     /* NULL unless open or watched */
+        Watch *watch;     /* NULL unless watched */
+        Nsid *nsids;      /* uthash by cookie */
         UT_hash_handle hh;
 } Space;
 
@@ -33,7 +53,9 @@ typedef struct RealKernel {
         char *run_netns;
         int host_fd;
         uint64_t dumps;
-        Space *spaces; /* uthash by name */
+        uint64_t turn; /* of reading */
+        Space *spaces;    /* uthash by name */
+        Watcher *watcher; /* NULL before kernel_watch() */
 } RealKernel;
 
 static inline RealKernel *real_kernel(Kernel *kernel) {
@@ -44,9 +66,11 @@ static inline RealKernel *real_kernel(Kernel *kernel) {
 Space *space_get(RealKernel *kernel, const char *name);
 /* Takes over from the scope where the namespace is. 0 or -ENOMEM. */
 int space_declare(Space *space, const Namespace *netns);
-/* Idempotent. 0, NETNS_E_*, or < 0. */
+/* Idempotent. Not what was watched under that name: then `changed` says so. 0, NETNS_E_*, or < 0. */
 int space_open(RealKernel *kernel, Space *space);
 void space_close(RealKernel *kernel, Space *space);
+/* Opens what is not watched for a dump, and has it watched. 0, NETNS_E_*, or < 0. */
+int space_begin(RealKernel *kernel, Space *space);
 /* What netns.h takes for it: nothing has to be entered to be in the host's. */
 static inline int space_visit(const Space *space) {
         return space->type == NETNS_HOST ? -1 : space->fd;
@@ -57,6 +81,15 @@ void spaces_close(RealKernel *kernel);
 const char *space_problem(int outcome);
 /* What `viewer` calls the namespace behind `netns_fd`, -1 if nothing. 0 or < 0. */
 int space_nsid(const Space *viewer, int netns_fd, int *ret_nsid);
+/* Numbers are remembered while both are watched, and so can't die. This forgets who had that one. */
+void space_forget_nsid(Space *viewer, int nsid);
+/* What the others call this one, and what it calls them. */
+void space_forget_nsids(RealKernel *kernel, Space *space);
+/* After an event, or one of our own requests: that link (0: all) is not as it was read. */
+static inline void space_mark(const Space *space, int ifindex) {
+        if (space->watch)
+                cache_mark(space->cache, ifindex);
+}
 
 int real_dump(Kernel *kernel, const Network *scope, Network **ret);
 int real_apply(Kernel *kernel, const Op *const *ops, size_t n, OpResult *results);
@@ -72,14 +105,6 @@ int attrs_parse_message(const struct nlmsghdr *message, size_t header_size,
 
 /* Dumps. */
 
-/* A link by ifindex. */
-typedef struct PlaceLink {
-        int ifindex;
-        int lower; /* IFLA_LINK, or 0 */
-        Link *link;
-        UT_hash_handle hh;
-} PlaceLink;
-
 /* What is behind an nsid, and whether we know. */
 typedef struct PlaceId {
         int nsid;
@@ -93,11 +118,10 @@ typedef struct Place {
         const Namespace *wanted; /* from the scope; the host's may be NULL */
         Namespace *netns;
         Space *space;
-        PlaceLink *links; /* uthash */
-        PlaceId *ids;     /* uthash */
-        bool *asked;      /* per place: whether it was asked what we call it */
-        bool open;       /* and dumped */
-        bool torn; /* what was read does not fit together: again */
+        PlaceId *ids; /* uthash */
+        bool *asked;  /* per place: whether it was asked what we call it */
+        bool open;    /* it is there, and its links can be looked at */
+        bool read;    /* something was stale */
 } Place;
 
 typedef struct Dump {
@@ -106,6 +130,7 @@ typedef struct Dump {
         Arena arena;   /* of what is only needed while dumping */
         Place *places; /* the host's first */
         size_t n;
+        uint64_t before; /* the last turn of reading before it */
         bool drivers; /* somebody is looking for a link by its driver */
 } Dump;
 
@@ -115,21 +140,43 @@ typedef struct DumpRequest {
 } DumpRequest;
 
 struct nlmsghdr *dump_request(DumpRequest *request, uint16_t type, size_t header_size);
+/* For one link, or with 0 for a dump of all. */
+struct nlmsghdr *link_request(DumpRequest *request, int ifindex);
 
-/*
- * Turns each ifindex into a name. 0, < 0, or DUMP_E_STALE: something refers to a link of a dumped
- * namespace that was not in its dump. With `final` it becomes a link of "?".
- */
 enum {
         _DUMP_E_SUCCESS,
-        DUMP_E_STALE,
+        DUMP_E_STALE, /* what was read does not fit together: what is stale has been marked */
 };
+
+/* Opens the namespace in order to ask something. 0, DUMP_E_STALE, or < 0. */
+int place_enter(const Place *place);
+/* A link that is there, or NULL. */
+CachedLink *place_find(const Place *place, int ifindex);
+
+/*
+ * Turns each ifindex into a name. DUMP_E_STALE: something refers to a link of a dumped namespace
+ * that was not in its dump. With `final` it becomes a link of "?". 0, DUMP_E_STALE, or < 0.
+ */
 int dump_resolve(Dump *dump, bool final);
 
-/* Marks the links that carry default routes, and the caller's session. 0 or < 0. */
+/* Marks the links that carry default routes, and the caller's session. 0, DUMP_E_STALE, or < 0. */
 int dump_carries(Place *host);
 
-PlaceLink *place_find(const Place *place, int ifindex);
+/* Messages. */
+
+enum {
+        _DECODE_E_SUCCESS,
+        DECODE_E_TAKEN, /* there is a link of that name already: they are not of one time */
+};
+/*
+ * Adds what a message is about, with references unresolved. *ret_lower is IFLA_LINK, or 0. 0,
+ * DECODE_E_*, or < 0.
+ */
+int decode_link(Namespace *netns, const struct nlmsghdr *message, Link **ret, int *ret_lower);
+int decode_object(Namespace *netns, Link *link, const ObjectType *type,
+                  const struct nlmsghdr *message, Object **ret);
+/* What a link's message calls it, or NULL. */
+const char *message_link_name(const struct nlmsghdr *message);
 
 /* Operations. */
 

@@ -4,7 +4,7 @@
  * which dumping and applying share: the namespaces it talks to.
  */
 
-#include "kernel/internal.h"
+#include "kernel/watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +28,26 @@ int kernel_apply(Kernel *kernel, const Op *const *ops, size_t n, OpResult *resul
         return kernel->ops->apply(kernel, ops, n, results);
 }
 
+int kernel_watch(Kernel *kernel, int *ret_fd) {
+        return kernel->ops->watch(kernel, ret_fd);
+}
+
+int kernel_notice(Kernel *kernel, uint64_t now_ms, KernelNews *ret) {
+        return kernel->ops->notice(kernel, now_ms, ret);
+}
+
+void kernel_forget(Kernel *kernel) {
+        kernel->ops->forget(kernel);
+}
+
+void kernel_mark(Kernel *kernel) {
+        kernel->ops->mark(kernel);
+}
+
+bool kernel_saw(Kernel *kernel, const Op *op) {
+        return kernel->ops->saw(kernel, op);
+}
+
 Kernel *kernel_free(Kernel *kernel) {
         return kernel ? kernel->ops->free(kernel) : NULL;
 }
@@ -37,7 +57,9 @@ void kernel_freep(Kernel **kernel) {
 }
 
 static void space_free(RealKernel *kernel, Space *space) {
+        watch_leave(kernel, space);
         space_close(kernel, space);
+        cache_free(space->cache);
         HASH_DEL(kernel->spaces, space);
         free(space->name);
         free(space->path);
@@ -50,6 +72,7 @@ static Kernel *real_free(Kernel *base) {
 
         HASH_ITER(hh, kernel->spaces, space, next)
                 space_free(kernel, space);
+        watcher_free(kernel->watcher);
         fd_close(kernel->host_fd);
         free(kernel->run_netns);
         free(kernel);
@@ -61,11 +84,18 @@ static int real_survey(Kernel *base, Network *scope) {
         size_t n;
         int r = netns_list(real_kernel(base)->run_netns, &scope->arena, &entries, &n);
 
-        for (size_t i = 0; r == 0 && i < n; i++)
-                if (entries[i].stat.state == NETNS_ALIVE &&
-                    !network_find_namespace(scope, entries[i].name) &&
-                    !network_add_namespace(scope, entries[i].name, NETNS_NAMED))
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                Namespace *netns;
+
+                if (entries[i].stat.state != NETNS_ALIVE ||
+                    network_find_namespace(scope, entries[i].name))
+                        continue;
+                netns = network_add_namespace(scope, entries[i].name, NETNS_NAMED);
+                if (netns)
+                        netns->glance = true;
+                else
                         r = -ENOMEM;
+        }
         return r;
 }
 
@@ -73,6 +103,11 @@ static const KernelOps real_ops = {
         .survey = real_survey,
         .dump = real_dump,
         .apply = real_apply,
+        .watch = real_watch,
+        .notice = real_notice,
+        .forget = real_forget,
+        .mark = real_mark,
+        .saw = real_saw,
         .free = real_free,
 };
 
@@ -138,6 +173,7 @@ int space_declare(Space *space, const Namespace *netns) {
         space->path = path;
         space->type = netns->type;
         space->pid = netns->pid;
+        space->glance = netns->glance;
         return 0;
 }
 
@@ -172,6 +208,8 @@ int space_open(RealKernel *kernel, Space *space) {
         r = open_fd(kernel, space, &fd);
         if (r == 0)
                 r = netns_identify(fd, &id);
+        if (space->watch && (r > 0 || (r == 0 && !netns_id_equal(&id, &space->id))))
+                watch_lose(kernel, space);
         /* To be where one is takes no privileges, to go there does. */
         if (r == 0)
                 r = netlink_open(space->type == NETNS_HOST ? -1 : fd, NETLINK_ROUTE, &nl);
@@ -192,11 +230,41 @@ void space_close(RealKernel *kernel, Space *space) {
         space->fd = fd_close(space->fd);
 }
 
+/* Who it was is asked anew: of what nobody watches nobody says that it is still the same. */
+int space_begin(RealKernel *kernel, Space *space) {
+        int r;
+
+        if (space->changed) {
+                space_close(kernel, space);
+                space->cache = cache_free(space->cache);
+        }
+        space->changed = space->blind = false;
+        space->cookie = 0;
+        if (kernel->watcher)
+                names_stand(kernel, space);
+        if (!space->cache)
+                space->cache = cache_new();
+        if (!space->cache)
+                return -ENOMEM;
+        r = space_open(kernel, space);
+        if (r == 0)
+                r = netlink_cookie(space->netlink, &space->cookie);
+        space->blind = r < 0;
+        if (r != 0)
+                return r;
+        space->stood = space->id;
+        if (kernel->watcher && !space->glance)
+                watch_enter(kernel, space);
+        return 0;
+}
+
 void spaces_close(RealKernel *kernel) {
         Space *space, *next;
 
         HASH_ITER(hh, kernel->spaces, space, next) {
                 space_close(kernel, space);
+                if (!space->watch)
+                        space->cache = cache_free(space->cache);
                 if (kernel->dumps - space->used > FORGET_AFTER)
                         space_free(kernel, space);
         }

@@ -567,3 +567,20 @@ int netlink_receive(Netlink *nl, NetlinkRow row, void *userdata) {
                 return events.row_result;
         return events.overrun ? NETLINK_E_OVERRUN : events.row_result;
 }
+
+int netlink_discard(Netlink *nl, size_t *ret_n) {
+        bool overrun = false;
+
+        *ret_n = 0;
+        for (unsigned i = 0; i < DRAIN_DATAGRAMS; i++) {
+                if (recv(netlink_fd(nl), NULL, 0, MSG_DONTWAIT | MSG_TRUNC) >= 0)
+                        ++*ret_n;
+                else if (errno == ENOBUFS)
+                        overrun = true;
+                else if (errno == EAGAIN)
+                        break;
+                else if (errno != EINTR)
+                        return -errno;
+        }
+        return overrun ? NETLINK_E_OVERRUN : 0;
+}

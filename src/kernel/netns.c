@@ -171,6 +171,20 @@ int netns_open_self(int *ret_fd) {
         return open_namespace(AT_FDCWD, "/proc/thread-self/ns/net", 0, ret_fd, &id);
 }
 
+NetnsId netns_peek(const char *path, bool follow) {
+        struct stat st;
+
+        if (fstatat(AT_FDCWD, path, &st, AT_NO_AUTOMOUNT | (follow ? 0 : AT_SYMLINK_NOFOLLOW)) < 0)
+                return (NetnsId){};
+        return (NetnsId){ .dev = st.st_dev, .ino = st.st_ino };
+}
+
+bool netns_path_is_link(const char *path) {
+        struct stat st;
+
+        return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
 static int open_run_dir(const char *run_dir, int *ret_dir) {
         int dir;
 

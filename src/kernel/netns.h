@@ -102,6 +102,14 @@ int netns_open_path(const char *path, int *ret_fd); /* absolute; never opens dev
 int netns_open_pid(pid_t pid, int *ret_fd);
 int netns_open_self(int *ret_fd); /* the calling thread's */
 
+/*
+ * What is at that path, namespace or not, to be compared with what was: zero if nothing is. Only
+ * one that is held is sure to be another one than before if this differs.
+ */
+NetnsId netns_peek(const char *path, bool follow);
+/* Whether the path ends in a link, as those in /proc do: it can lead elsewhere without notice. */
+bool netns_path_is_link(const char *path);
+
 /* NETNS_E_FOREIGN if the descriptor is something else. */
 int netns_identify(int netns_fd, NetnsId *ret);
 

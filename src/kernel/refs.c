@@ -6,13 +6,91 @@
  * are shown one after the other, the likely ones first and each only once.
  */
 
-#include "kernel/internal.h"
+#define HASH_NONFATAL_OOM 1
+
+#include "kernel/watch.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 enum {
         REFS_E_UNKNOWN = 100, /* beside DUMP_E_*: nobody can tell what is meant */
 };
+
+/* Numbers that are remembered. */
+
+static Nsid *recall_nsid(const Space *viewer, uint64_t cookie) {
+        Nsid *entry;
+
+        HASH_FIND(hh, viewer->nsids, &cookie, sizeof(cookie), entry);
+        return entry;
+}
+
+static int remember_nsid(Space *viewer, uint64_t cookie, int nsid) {
+        Nsid *entry = recall_nsid(viewer, cookie);
+
+        if (entry) {
+                entry->nsid = nsid;
+                return 0;
+        }
+        entry = calloc(1, sizeof(Nsid));
+        if (!entry)
+                return -ENOMEM;
+        entry->cookie = cookie;
+        entry->nsid = nsid;
+        HASH_ADD(hh, viewer->nsids, cookie, sizeof(entry->cookie), entry);
+        if (entry->hh.tbl)
+                return 0;
+        free(entry);
+        return -ENOMEM;
+}
+
+static void forget_nsid(Space *viewer, Nsid *entry) {
+        HASH_DEL(viewer->nsids, entry);
+        free(entry);
+}
+
+void space_forget_nsid(Space *viewer, int nsid) {
+        Nsid *entry, *next;
+
+        HASH_ITER(hh, viewer->nsids, entry, next)
+                if (entry->nsid == nsid)
+                        forget_nsid(viewer, entry);
+}
+
+void space_forget_nsids(RealKernel *kernel, Space *space) {
+        Nsid *entry, *next;
+
+        HASH_ITER(hh, space->nsids, entry, next)
+                forget_nsid(space, entry);
+        for (Space *viewer = kernel->spaces; viewer; viewer = viewer->hh.next) {
+                entry = recall_nsid(viewer, space->cookie);
+                if (entry)
+                        forget_nsid(viewer, entry);
+        }
+}
+
+/* What the viewer calls the other one, -1 if nothing: of that there is news, unless it is noisy. */
+static int find_nsid(const Place *viewer, const Place *other, int *ret) {
+        Space *space = viewer->space;
+        const Nsid *known = recall_nsid(space, other->space->cookie);
+        int r;
+
+        if (known && (known->nsid >= 0 || !space->watch->noisy)) {
+                *ret = known->nsid;
+                return 0;
+        }
+        r = place_enter(viewer);
+        if (r == 0)
+                r = place_enter(other);
+        if (r == 0)
+                r = space_nsid(space, other->space->fd, ret);
+        if (r == 0 && space->watch && other->space->watch)
+                r = remember_nsid(space, other->space->cookie, *ret);
+        return r;
+}
+
+/* Searching. */
 
 typedef enum Likely {
         LIKELY_MUTUAL, /* its link of that ifindex refers back: a veth's far end */
@@ -23,13 +101,13 @@ typedef enum Likely {
 
 typedef struct Search {
         Place *viewer;
-        const PlaceLink *from; /* what refers */
+        const CachedLink *from; /* what refers */
         int ifindex, nsid;
         Place *found;
 } Search;
 
 static bool is_likely(const Search *search, const Place *candidate, Likely likely) {
-        const PlaceLink *there = place_find(candidate, search->ifindex);
+        const CachedLink *there = place_find(candidate, search->ifindex);
 
         switch (likely) {
         case LIKELY_MUTUAL:
@@ -70,8 +148,8 @@ static int ask(Search *search, size_t i, Likely likely) {
             !is_likely(search, candidate, likely))
                 return 0;
         viewer->asked[i] = true;
-        r = space_nsid(viewer->space, candidate->space->fd, &nsid);
-        if (r < 0 || nsid < 0)
+        r = find_nsid(viewer, candidate, &nsid);
+        if (r != 0 || nsid < 0)
                 return r;
         if (nsid == search->nsid)
                 search->found = candidate;
@@ -95,7 +173,7 @@ static int ask_all(Search *search, Likely likely) {
 }
 
 /* NULL: none of those that were dumped. */
-static int find_place(Place *viewer, const PlaceLink *from, const Value *value, Place **ret) {
+static int find_place(Place *viewer, const CachedLink *from, const Value *value, Place **ret) {
         Search search = {viewer, from, value->raw.ifindex, value->raw.nsid, NULL};
         PlaceId *known = recall(viewer, search.nsid);
         int r = 0;
@@ -112,14 +190,14 @@ static int find_place(Place *viewer, const PlaceLink *from, const Value *value, 
                 r = ask_all(&search, likely);
         if (r == 0 && !search.found)
                 r = learn(viewer, search.nsid, NULL);
-        if (r < 0)
+        if (r != 0)
                 return r;
         *ret = search.found;
         return 0;
 }
 
 /* What has no MAC address of its own has its lower device's. */
-static bool can_be_lower(const PlaceLink *from, const PlaceLink *lower) {
+static bool can_be_lower(const CachedLink *from, const CachedLink *lower) {
         if (!from->link || !link_kind_is(from->link->kind, KIND_NO_MAC) ||
             !attrset_has(&from->link->common, LINK_MAC) ||
             !attrset_has(&lower->link->common, LINK_MAC))
@@ -129,34 +207,60 @@ static bool can_be_lower(const PlaceLink *from, const PlaceLink *lower) {
 }
 
 /*
+ * A reference leads nowhere. Of what is watched only the event is missing that tells of the
+ * difference, as when the lower device moved to another namespace: the link is read again, once.
+ * Otherwise links of different namespaces may have been read at different times.
+ */
+static int look_again(const Place *place, CachedLink *from, const Place *target, int ifindex,
+                      bool final) {
+        bool fresh = from->read > place->dump->before;
+
+        if (!place->space->watch || (target && !target->space->watch))
+                return target && !final ? DUMP_E_STALE : 0;
+        if (from->dangling || fresh || final) {
+                from->dangling = true;
+                return 0;
+        }
+        space_mark(place->space, from->ifindex);
+        if (target)
+                space_mark(target->space, ifindex);
+        return DUMP_E_STALE;
+}
+
+/*
  * Within one namespace, all that there is was in the same dump. What is not, or cannot be what is
  * meant, is an ifindex of another namespace that the kernel forgot to name: it does so with
  * ipvtap (6.1), and with tunnels whose device is gone.
  */
-static int resolve_here(const Place *place, const PlaceLink *from, Value *value) {
-        const PlaceLink *there = place_find(place, value->raw.ifindex);
+static int resolve_here(const Place *place, CachedLink *from, Value *value, bool final) {
+        const CachedLink *there = place_find(place, value->raw.ifindex);
+        int r = 0;
 
-        if (!there || !can_be_lower(from, there))
-                return REFS_E_UNKNOWN;
+        if (!there || !can_be_lower(from, there)) {
+                r = look_again(place, from, NULL, 0, final);
+                return r == 0 ? REFS_E_UNKNOWN : r;
+        }
         *value = (Value){.ref = {place->netns->name, there->link->name}};
         return 0;
 }
 
-static int resolve_elsewhere(Place *place, const PlaceLink *from, Value *value, bool final) {
+static int resolve_elsewhere(Place *place, CachedLink *from, Value *value, bool final) {
+        const CachedLink *there;
         Place *target;
-        PlaceLink *there;
         char *number;
         int r = find_place(place, from, value, &target);
 
-        if (r < 0)
+        if (r != 0)
                 return r;
         there = target ? place_find(target, value->raw.ifindex) : NULL;
         if (there) {
                 *value = (Value){.ref = {target->netns->name, there->link->name}};
                 return 0;
         }
-        if (target && !final)
-                return DUMP_E_STALE;
+        if (target)
+                r = look_again(place, from, target, value->raw.ifindex, final);
+        if (r != 0)
+                return r;
         number = arena_printf(&place->dump->have->arena, "%d", value->raw.ifindex);
         if (!number)
                 return -ENOMEM;
@@ -164,14 +268,14 @@ static int resolve_elsewhere(Place *place, const PlaceLink *from, Value *value, 
         return 0;
 }
 
-static int resolve_value(Place *place, const PlaceLink *from, Value *value, bool final) {
+static int resolve_value(Place *place, CachedLink *from, Value *value, bool final) {
         if (!value->unresolved)
                 return 0;
-        return value->raw.nsid < 0 ? resolve_here(place, from, value)
+        return value->raw.nsid < 0 ? resolve_here(place, from, value, final)
                                    : resolve_elsewhere(place, from, value, final);
 }
 
-static int resolve_row(Place *place, const PlaceLink *from, const Row *row, Value *value,
+static int resolve_row(Place *place, CachedLink *from, const Row *row, Value *value,
                        bool final) {
         int r = 0;
 
@@ -184,7 +288,7 @@ static int resolve_row(Place *place, const PlaceLink *from, const Row *row, Valu
         return r;
 }
 
-static int resolve_set(Place *place, const PlaceLink *from, AttrSet *set, bool final) {
+static int resolve_set(Place *place, CachedLink *from, AttrSet *set, bool final) {
         size_t i;
 
         ROWSET_FOREACH(i, set->present) {
@@ -199,7 +303,7 @@ static int resolve_set(Place *place, const PlaceLink *from, AttrSet *set, bool f
         return 0;
 }
 
-static int resolve_link(Place *place, PlaceLink *entry, bool final) {
+static int resolve_link(Place *place, CachedLink *entry, bool final) {
         Link *link = entry->link;
         int r = resolve_set(place, entry, &link->common, final);
 
@@ -213,14 +317,18 @@ static int resolve_link(Place *place, PlaceLink *entry, bool final) {
 }
 
 int dump_resolve(Dump *dump, bool final) {
-        const PlaceLink nowhere = {};
+        CachedLink nowhere = {.dangling = true};
         int r = 0;
 
         for (size_t i = 0; i < dump->n; i++) {
                 Place *place = &dump->places[i];
 
-                for (PlaceLink *entry = place->links; r == 0 && entry; entry = entry->hh.next)
-                        r = resolve_link(place, entry, final);
+                if (!place->open)
+                        continue;
+                for (CachedLink *entry = place->space->cache->links; r == 0 && entry;
+                     entry = entry->hh.next)
+                        if (entry->link)
+                                r = resolve_link(place, entry, final);
                 for (Object *object = place->netns->objects; r == 0 && object;
                      object = object->next)
                         r = resolve_set(place, &nowhere, &object->set, final);

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading one namespace: all of it with one dump for each sort of thing, or single links. What is
+ * read replaces what was there only when it is whole.
+ */
+
+#define HASH_NONFATAL_OOM 1
+
+#include "kernel/internal.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_addr.h>
+#include <stdlib.h>
+
+#define STALE_MAX 50  /* from so many links on one dump costs less (6.18) */
+#define READ_TRIES 32 /* a namespace that changes faster than that is not readable */
+
+/* Sysctls. */
+
+static void texts_free(CachedText **texts) {
+        CachedText *next;
+
+        for (CachedText *text = *texts; text; text = next) {
+                next = text->next;
+                free(text->path);
+                free(text->text);
+                free(text);
+        }
+        *texts = NULL;
+}
+
+CachedText *texts_find(CachedText *texts, const char *path) {
+        for (; texts; texts = texts->next)
+                if (streq(texts->path, path))
+                        return texts;
+        return NULL;
+}
+
+CachedText *texts_add(CachedText **texts, const char *path, const char *text) {
+        CachedText *added = calloc(1, sizeof(CachedText));
+
+        if (!added)
+                return NULL;
+        added->next = *texts;
+        added->path = strdup(path);
+        added->text = text ? strdup(text) : NULL;
+        if (!added->path || (text && !added->text)) {
+                added->next = NULL;
+                texts_free(&added);
+                return NULL;
+        }
+        *texts = added;
+        return added;
+}
+
+/* Links. */
+
+/* What it holds; the entry stays. */
+static void link_clear(CachedLink *link) {
+        free(link->messages);
+        free(link->driver);
+        texts_free(&link->texts);
+}
+
+static void links_free(CachedLink **links) {
+        CachedLink *link, *next;
+
+        HASH_ITER(hh, *links, link, next) {
+                HASH_DEL(*links, link);
+                link_clear(link);
+                free(link);
+        }
+}
+
+CachedLink *cache_find(const Cache *cache, int ifindex) {
+        CachedLink *link;
+
+        HASH_FIND_INT(cache->links, &ifindex, link);
+        return link;
+}
+
+static CachedLink *cache_add(Cache *cache, int ifindex) {
+        CachedLink *link = calloc(1, sizeof(CachedLink));
+
+        if (!link)
+                return NULL;
+        link->ifindex = ifindex;
+        HASH_ADD_INT(cache->links, ifindex, link);
+        if (!link->hh.tbl) {
+                free(link);
+                return NULL;
+        }
+        cache->unsorted |= ifindex < cache->highest;
+        cache->highest = MAX(cache->highest, ifindex);
+        return link;
+}
+
+static int append(CachedLink *link, const struct nlmsghdr *message) {
+        size_t size = NLMSG_ALIGN((size_t)message->nlmsg_len);
+        char *grown = realloc(link->messages, link->size + size);
+
+        if (!grown)
+                return -ENOMEM;
+        memset(grown + link->size, 0, size);
+        memcpy(grown + link->size, message, message->nlmsg_len);
+        link->messages = grown;
+        link->size += size;
+        return 0;
+}
+
+Cache *cache_new(void) {
+        Cache *cache = calloc(1, sizeof(Cache));
+
+        if (cache)
+                cache->stale = true;
+        return cache;
+}
+
+Cache *cache_free(Cache *cache) {
+        if (!cache)
+                return NULL;
+        links_free(&cache->links);
+        texts_free(&cache->texts);
+        free(cache->defaults);
+        free(cache);
+        return NULL;
+}
+
+/* Staleness. */
+
+void cache_mark(Cache *cache, int ifindex) {
+        CachedLink *link = ifindex > 0 ? cache_find(cache, ifindex) : NULL;
+
+        if (cache->n_stale > STALE_MAX || (link && link->stale))
+                return;
+        if (!link && ifindex > 0)
+                link = cache_add(cache, ifindex);
+        if (link) {
+                link->stale = true;
+                cache->n_stale++;
+        }
+        if (!link || cache->n_stale > STALE_MAX)
+                cache->stale = true;
+}
+
+void cache_forget_texts(Cache *cache) {
+        texts_free(&cache->texts);
+        for (CachedLink *link = cache->links; link; link = link->hh.next)
+                texts_free(&link->texts);
+        cache->changed = true;
+}
+
+void cache_doubt(Cache *cache) {
+        cache_forget_texts(cache);
+        cache->stale = true;
+}
+
+void cache_forget(Cache *cache) {
+        cache_doubt(cache);
+        cache->knows_defaults = false;
+}
+
+bool cache_is_stale(const Cache *cache) {
+        return cache->stale || cache->n_stale > 0;
+}
+
+/* Messages. */
+
+static bool is_dumped(const ObjectType *type) {
+        return type->transport == TRANSPORT_RTNL && type->message_get && !type->nest;
+}
+
+const ObjectType *message_type(const struct nlmsghdr *message) {
+        for (size_t i = 0; i < object_types_n; i++)
+                if (is_dumped(object_types[i]) &&
+                    (message->nlmsg_type == object_types[i]->message_new ||
+                     message->nlmsg_type == object_types[i]->message_del))
+                        return object_types[i];
+        return NULL;
+}
+
+int message_ifindex(const struct nlmsghdr *message, const ObjectType *type) {
+        const struct nlattr *tb[ATTRS_MAX];
+        GetScope scope = {
+                .header = mnl_nlmsg_get_payload(message),
+                .tb = tb,
+                .tb_n = MIN(type->attributes, ELEMENTSOF(tb)),
+        };
+
+        if (attrs_parse_message(message, type->header_size, tb, scope.tb_n) < 0)
+                return -1;
+        return type->ifindex(&scope);
+}
+
+/* All of a namespace. */
+
+typedef struct Reading {
+        Cache *cache;
+        CachedLink *link; /* the only one that is wanted, or NULL */
+        CachedLink *last; /* what lives on one comes together */
+        uint64_t turn;
+} Reading;
+
+static int take_link(const struct nlmsghdr *message, void *userdata) {
+        const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
+        Reading *reading = userdata;
+        CachedLink *link;
+
+        if (message->nlmsg_type != RTM_NEWLINK)
+                return 0;
+        if (mnl_nlmsg_get_payload_len(message) < sizeof(*header) || header->ifi_index <= 0)
+                return -EBADMSG;
+        if (reading->link)
+                return append(reading->link, message);
+        if (cache_find(reading->cache, header->ifi_index))
+                return NETLINK_E_INTERRUPTED;
+        link = cache_add(reading->cache, header->ifi_index);
+        if (!link)
+                return -ENOMEM;
+        link->read = reading->turn;
+        return append(link, message);
+}
+
+static int take_object(const struct nlmsghdr *message, void *userdata) {
+        Reading *reading = userdata;
+        CachedLink *link = reading->link;
+        const ObjectType *type = message_type(message);
+        int ifindex = type ? message_ifindex(message, type) : -1;
+
+        if (ifindex < 0 || message->nlmsg_type != type->message_new)
+                return 0;
+        if (link)
+                return link->ifindex == ifindex ? append(link, message) : 0;
+        link = reading->last;
+        if (!link || link->ifindex != ifindex)
+                link = cache_find(reading->cache, ifindex);
+        if (!link && ifindex == 0)
+                link = cache_add(reading->cache, 0);
+        else if (!link)
+                return NETLINK_E_INTERRUPTED; /* of a link that was not there yet */
+        reading->last = link;
+        return link ? append(link, message) : -ENOMEM;
+}
+
+/* Only a filter: what it lets through that is another link's is not taken. */
+static void filter_by_link(struct nlmsghdr *request, const ObjectType *type, int ifindex) {
+        struct ifaddrmsg *header = mnl_nlmsg_get_payload(request);
+
+        if (type->message_get == RTM_GETADDR)
+                header->ifa_index = (uint32_t)ifindex;
+}
+
+static int read_objects(Netlink *netlink, Reading *reading) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < object_types_n; i++) {
+                const ObjectType *type = object_types[i];
+                DumpRequest buffer;
+                struct nlmsghdr *request;
+
+                if (!is_dumped(type))
+                        continue;
+                request = dump_request(&buffer, type->message_get, type->header_size);
+                if (reading->link)
+                        filter_by_link(request, type, reading->link->ifindex);
+                r = netlink_dump(netlink, request, take_object, reading);
+        }
+        return r;
+}
+
+struct nlmsghdr *link_request(DumpRequest *buffer, int ifindex) {
+        struct nlmsghdr *request = dump_request(buffer, RTM_GETLINK, sizeof(struct ifinfomsg));
+
+        ((struct ifinfomsg *)mnl_nlmsg_get_payload(request))->ifi_index = ifindex;
+        mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+        return request;
+}
+
+static int compare_links(const CachedLink *a, const CachedLink *b) {
+        return (a->ifindex > b->ifindex) - (a->ifindex < b->ifindex);
+}
+
+static void sort_links(Cache *cache) {
+        if (cache->unsorted)
+                HASH_SORT(cache->links, compare_links);
+        cache->unsorted = false;
+}
+
+static int read_all(Cache *cache, Netlink *netlink, uint64_t turn) {
+        Reading reading = {.cache = cache, .turn = turn};
+        CachedLink *before = cache->links;
+        int r = NETLINK_E_INTERRUPTED;
+
+        cache->links = NULL;
+        for (unsigned i = 0; i < READ_TRIES && r == NETLINK_E_INTERRUPTED; i++) {
+                DumpRequest buffer;
+
+                links_free(&cache->links);
+                cache->highest = 0;
+                cache->unsorted = false;
+                reading.last = NULL;
+                r = netlink_dump(netlink, link_request(&buffer, 0), take_link, &reading);
+                if (r == 0)
+                        r = read_objects(netlink, &reading);
+        }
+        if (r != 0) {
+                links_free(&cache->links);
+                cache->links = before;
+                cache->unsorted = true;
+                return r;
+        }
+        links_free(&before);
+        cache->n_stale = 0;
+        cache->stale = false;
+        cache->read = true;
+        return 0;
+}
+
+/* Single links. */
+
+static void cache_drop(Cache *cache, CachedLink *link) {
+        HASH_DEL(cache->links, link);
+        link_clear(link);
+        free(link);
+}
+
+/* NETLINK_E_ABSENT: it is gone. */
+static int try_link(CachedLink *link, Netlink *netlink) {
+        DumpRequest buffer;
+        Reading reading = {.link = link};
+        int r = netlink_get(netlink, link_request(&buffer, link->ifindex), take_link, &reading);
+
+        if (r == 0)
+                r = read_objects(netlink, &reading);
+        /* A filter by a link that is gone by now. */
+        return r == -ENODEV ? NETLINK_E_ABSENT : r;
+}
+
+static int read_link(Cache *cache, CachedLink *link, Netlink *netlink, uint64_t turn) {
+        CachedLink fresh = {};
+        int r = NETLINK_E_INTERRUPTED;
+
+        for (unsigned i = 0; i < READ_TRIES && r == NETLINK_E_INTERRUPTED; i++) {
+                link_clear(&fresh);
+                fresh = (CachedLink){.ifindex = link->ifindex, .read = turn, .hh = link->hh};
+                r = try_link(&fresh, netlink);
+        }
+        if (r == NETLINK_E_ABSENT || r == 0)
+                cache->n_stale--;
+        if (r == 0) {
+                link_clear(link);
+                *link = fresh;
+                return 0;
+        }
+        link_clear(&fresh);
+        if (r != NETLINK_E_ABSENT)
+                return r;
+        cache_drop(cache, link);
+        return 0;
+}
+
+static int read_marked(Cache *cache, Netlink *netlink, uint64_t turn) {
+        CachedLink *link, *next;
+        int r = 0;
+
+        HASH_ITER(hh, cache->links, link, next)
+                if (r == 0 && link->stale)
+                        r = read_link(cache, link, netlink, turn);
+        return r;
+}
+
+int cache_read(Cache *cache, Netlink *netlink, uint64_t turn, bool noisy) {
+        int r = 0;
+
+        if (cache->stale) {
+                r = read_all(cache, netlink, turn);
+                if (r == NETLINK_E_INTERRUPTED && noisy && cache->read) {
+                        cache->stale = false;
+                        r = 0;
+                }
+        }
+        if (r == 0)
+                r = read_marked(cache, netlink, turn);
+        sort_links(cache);
+        return r;
+}

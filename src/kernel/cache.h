@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What the kernel said last of one namespace, as it came: for each link its own message and those
+ * of what lives on it. So a dump need not ask again for what nobody touched, and all that it shows
+ * has gone through the same decoder, whenever it was read. Events are no content, only the reason
+ * to read something again.
+ */
+
+#include "kernel/netlink.h"
+#include "mvnet/network.h"
+
+/* The value of a sysctl. */
+typedef struct CachedText {
+        struct CachedText *next;
+        char *path;
+        char *text; /* NULL: it can't be read */
+} CachedText;
+
+/* A link; number 0 is the namespace itself, with what lives in it and on no link. */
+typedef struct CachedLink {
+        int ifindex;
+        char *messages; /* one behind the other */
+        size_t size;    /* 0: there is no such link, as far as we know */
+        bool stale;
+        bool dangling;     /* refers to what could not be found when it was read last */
+        bool asked_driver; /* whether the driver is known, if it has a name at all */
+        uint64_t read;     /* the turn in which that was */
+        char *driver;
+        CachedText *texts;
+        /* as it was taken apart last */
+        int lower;  /* IFLA_LINK, or 0 */
+        const LinkKind *kind;
+        Link *link; /* of the dump that goes on */
+        UT_hash_handle hh;
+} CachedLink;
+
+typedef struct Cache {
+        CachedLink *links; /* uthash, in the order of their numbers */
+        CachedText *texts; /* of the namespace itself */
+        int highest;
+        bool unsorted;
+        size_t n_stale;
+        bool stale;   /* all that netlink tells */
+        bool changed; /* something else was, since the last dump */
+        bool read;    /* at least once */
+        bool knows_defaults;
+        int *defaults; /* the links of default routes */
+        size_t n_defaults;
+} Cache;
+
+/* All of it stale. NULL: out of memory. */
+Cache *cache_new(void);
+Cache *cache_free(Cache *cache); /* NULL */
+
+/* That link, or with 0 all that netlink tells, is to be read again; sysctls of a link with it. */
+void cache_mark(Cache *cache, int ifindex);
+/* No value of a sysctl can be trusted any more. */
+void cache_forget_texts(Cache *cache);
+/* Events were lost: all that they tell of. */
+void cache_doubt(Cache *cache);
+/* And what they don't. */
+void cache_forget(Cache *cache);
+bool cache_is_stale(const Cache *cache);
+
+/*
+ * Reads what is stale, in that turn. Of a `noisy` namespace what is there stays if it cannot be
+ * replaced. 0, < 0, or NETLINK_E_INTERRUPTED: it changes too fast.
+ */
+int cache_read(Cache *cache, Netlink *netlink, uint64_t turn, bool noisy);
+
+/* NULL: there is none. */
+CachedLink *cache_find(const Cache *cache, int ifindex);
+
+/* NULL: it was not read yet; when adding: out of memory. */
+CachedText *texts_find(CachedText *texts, const char *path);
+CachedText *texts_add(CachedText **texts, const char *path, const char *text);
+
+#define CACHED_FOREACH(message, link)                                                      \
+        for (const struct nlmsghdr *message = (const struct nlmsghdr *)(link)->messages;   \
+             message && (const char *)message < (link)->messages + (link)->size;           \
+             message = (const struct nlmsghdr *)((const char *)message +                   \
+                                                 NLMSG_ALIGN(message->nlmsg_len)))
+
+/* What sort of thing on links, or in namespaces, a message is about; NULL: none of those. */
+const ObjectType *message_type(const struct nlmsghdr *message);
+/* And on which link: 0: none; < 0: it is not one to be managed, or makes no sense. */
+int message_ifindex(const struct nlmsghdr *message, const ObjectType *type);

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From messages to links and what lives on them, by the tables of their kinds. All of it is input:
+ * it comes from the kernel, or from whatever else can write to a netlink socket.
+ */
+
+#include "kernel/internal.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <net/if.h>
+
+static int decode_nested_objects(Link *link, const GetScope *outer, const ObjectType *type) {
+        const struct nlattr *nest = get_attr(outer, type->nest, 0), *attr;
+        const struct nlattr *tb[ATTRS_MAX] = {};
+        GetScope scope = *outer;
+        int r = 0;
+
+        if (!nest)
+                return 0;
+        scope.tb = tb;
+        scope.tb_n = ELEMENTSOF(tb);
+        mnl_attr_for_each_nested(attr, nest) {
+                uint16_t nla = mnl_attr_get_type(attr);
+                Object *object;
+
+                if (nla >= ELEMENTSOF(tb))
+                        continue;
+                object = link_add_object(link, type);
+                if (!object)
+                        return -ENOMEM;
+                tb[nla] = attr;
+                r = attrset_decode(&object->set, &scope);
+                tb[nla] = NULL;
+                if (r < 0)
+                        return r;
+                if (!object->set.present) /* some other property */
+                        object_remove(&link->objects, &link->last, object);
+        }
+        return 0;
+}
+
+/* A kind's own attributes: `nest` may be missing, as a veth's is, and still there is its peer. */
+static int decode_nest(AttrSet *set, const GetScope *outer, const struct nlattr *nest) {
+        const struct nlattr *tb[ATTRS_MAX];
+        GetScope scope = *outer;
+        int r = attrs_parse_nest(nest, tb, ELEMENTSOF(tb));
+
+        if (r < 0)
+                return r;
+        scope.tb = tb;
+        scope.tb_n = ELEMENTSOF(tb);
+        scope.outer = outer->tb;
+        scope.outer_n = outer->tb_n;
+        return attrset_decode(set, &scope);
+}
+
+/* IFLA_INFO_KIND comes with or without a NUL. */
+static char *copy_name(Arena *arena, const struct nlattr *attr) {
+        const char *text = mnl_attr_get_payload(attr);
+
+        return arena_strndup(arena, text, strnlen(text, mnl_attr_get_payload_len(attr)));
+}
+
+static int decode_kind(Link *link, const GetScope *scope, const struct nlattr *const *info) {
+        const LinkKind *kind;
+        int r;
+
+        if (!info[IFLA_INFO_KIND])
+                return 0;
+        link->kind_name = copy_name(scope->arena, info[IFLA_INFO_KIND]);
+        if (!link->kind_name)
+                return -ENOMEM;
+        kind = link_kind_find(link->kind_name);
+        if (!kind || link_kind_is(kind, KIND_FOREIGN))
+                return 0;
+        r = link_set_kind(link, kind);
+        if (r < 0)
+                return r;
+        /* The far end of a pair is reported as if it were the lower device. */
+        if (!link_kind_is(kind, KIND_PARENT))
+                link->common.present &= ~ROW_BIT(LINK_PARENT);
+        return decode_nest(&link->options, scope, info[IFLA_INFO_DATA]);
+}
+
+static int decode_port(Link *link, const GetScope *scope, const struct nlattr *const *info) {
+        const LinkKind *kind;
+        const char *name;
+        int r;
+
+        if (!info[IFLA_INFO_SLAVE_KIND])
+                return 0;
+        name = copy_name(scope->arena, info[IFLA_INFO_SLAVE_KIND]);
+        if (!name)
+                return -ENOMEM;
+        kind = link_kind_find(name);
+        if (!kind || schema_size(&kind->port) == 0)
+                return 0;
+        r = link_set_port(link, &kind->port);
+        return r < 0 ? r : decode_nest(&link->port, scope, info[IFLA_INFO_SLAVE_DATA]);
+}
+
+static int take_apart(Link *link, const GetScope *scope) {
+        const struct nlattr *info[IFLA_INFO_SLAVE_DATA + 1];
+        const struct nlattr *mac = get_attr(scope, IFLA_PERM_ADDRESS, sizeof(link->permanent_mac));
+        int r = attrs_parse_nest(scope->tb[IFLA_LINKINFO], info, ELEMENTSOF(info));
+
+        if (r == 0)
+                r = attrset_decode(&link->common, scope);
+        if (r == 0)
+                r = decode_kind(link, scope, info);
+        if (r == 0)
+                r = decode_port(link, scope, info);
+        for (size_t i = 0; r == 0 && i < object_types_n; i++)
+                if (object_types[i]->nest)
+                        r = decode_nested_objects(link, scope, object_types[i]);
+        if (r < 0)
+                return r;
+        if (mac && mnl_attr_get_payload_len(mac) == sizeof(link->permanent_mac)) {
+                memcpy(link->permanent_mac, mnl_attr_get_payload(mac), sizeof(link->permanent_mac));
+                link->has_permanent_mac = true;
+        }
+        return 0;
+}
+
+static const char *read_name(const struct nlattr *attr) {
+        if (!attr || mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) < 0 ||
+            mnl_attr_get_payload_len(attr) > IFNAMSIZ || !*mnl_attr_get_str(attr))
+                return NULL;
+        return mnl_attr_get_str(attr);
+}
+
+const char *message_link_name(const struct nlmsghdr *message) {
+        const struct nlattr *tb[IFLA_IFNAME + 1];
+
+        if (attrs_parse_message(message, sizeof(struct ifinfomsg), tb, ELEMENTSOF(tb)) < 0)
+                return NULL;
+        return read_name(tb[IFLA_IFNAME]);
+}
+
+int decode_link(Namespace *netns, const struct nlmsghdr *message, Link **ret, int *ret_lower) {
+        const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
+        const struct nlattr *tb[ATTRS_MAX];
+        GetScope scope = {
+                .header = header,
+                .tb = tb,
+                .tb_n = ELEMENTSOF(tb),
+                .arena = &netns->network->arena,
+        };
+        const struct nlattr *lower;
+        const char *name;
+        Link *link;
+        int r = attrs_parse_message(message, sizeof(*header), tb, ELEMENTSOF(tb));
+
+        if (r < 0)
+                return r;
+        name = read_name(tb[IFLA_IFNAME]);
+        if (!name || header->ifi_index <= 0)
+                return -EBADMSG;
+        if (namespace_find_link(netns, name))
+                return DECODE_E_TAKEN;
+        link = namespace_add_link(netns, name);
+        if (!link)
+                return -ENOMEM;
+        link->ifindex = header->ifi_index;
+        r = take_apart(link, &scope);
+        if (r < 0)
+                return r;
+        lower = get_attr(&scope, IFLA_LINK, sizeof(uint32_t));
+        *ret_lower = lower ? (int)mnl_attr_get_u32(lower) : 0;
+        *ret = link;
+        return 0;
+}
+
+int decode_object(Namespace *netns, Link *link, const ObjectType *type,
+                  const struct nlmsghdr *message, Object **ret) {
+        const struct nlattr *tb[ATTRS_MAX];
+        GetScope scope = {
+                .header = mnl_nlmsg_get_payload(message),
+                .tb = tb,
+                .tb_n = MIN(type->attributes, ELEMENTSOF(tb)),
+                .arena = &netns->network->arena,
+        };
+        Object *object;
+        int r = attrs_parse_message(message, type->header_size, tb, scope.tb_n);
+
+        if (r < 0)
+                return r;
+        object = link ? link_add_object(link, type) : namespace_add_object(netns, type);
+        if (!object)
+                return -ENOMEM;
+        r = attrset_decode(&object->set, &scope);
+        if (r == 0)
+                *ret = object;
+        return r;
+}
