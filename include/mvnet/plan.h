@@ -63,6 +63,7 @@ typedef enum Verdict {
         VERDICT_WAITING,  /* for what is not there */
         VERDICT_CONFLICT, /* with what is there */
         VERDICT_FAILED,   /* refused, or ignored, by the kernel */
+        VERDICT_CONTESTED, /* somebody keeps changing it back */
         _VERDICT_N,
 } Verdict;
 
@@ -88,12 +89,14 @@ typedef struct PlanItem {
         const char *kind; /* as shown; "" if none */
         const char *reason; /* why, one line; "" if obvious */
         const char *guard;  /* what it would saw off (rule 9), or NULL */
+        bool optional;      /* it, or what it stands on, says that nobody is to wait for it */
         Location at;
         PlanLine *lines, *last;
         const Link *wanted, *have;
         size_t n_ops;
         /* while it is carried out */
         int error;             /* the errno of the op that failed, or 0 */
+        bool contested;        /* nothing failed: somebody changes it back */
         const char *failure;   /* what it said */
         Location failure_at;   /* the key that caused it */
 } PlanItem;

@@ -16,7 +16,7 @@ typedef struct OutcomeItem {
         PlanItem item;  /* verdict: as of the last plan that had it */
         Verdict acted;  /* VERDICT_OK: nothing was to be done, in any round */
         const char *acted_reason;
-        const char *blocked;
+        const char *blocked; /* why */
         bool told;
         size_t round;   /* seen last */
         const char *key;
@@ -124,6 +124,7 @@ static bool is_action(Verdict verdict) {
         case VERDICT_WAITING:
         case VERDICT_CONFLICT:
         case VERDICT_FAILED:
+        case VERDICT_CONTESTED:
         case _VERDICT_N:
                 break;
         }
@@ -140,9 +141,11 @@ static void add_item(Outcome *outcome, const PlanItem *item) {
         to->item.verdict = item->verdict;
         to->item.reason = keep(outcome, item->reason);
         to->item.guard = keep(outcome, item->guard);
+        to->item.optional = item->optional;
         to->item.at = item->at;
         to->item.wanted = item->wanted;
         to->item.error = item->error;
+        to->item.contested = item->contested;
         to->item.failure = keep(outcome, item->failure);
         to->item.failure_at = item->failure_at;
         if (is_action(item->verdict) && to->acted == VERDICT_OK) {
@@ -159,11 +162,11 @@ void outcome_add(Outcome *outcome, const Plan *plan) {
                 add_item(outcome, plan->items[i]);
 }
 
-void outcome_block(Outcome *outcome, const PlanItem *item, const char *by) {
+void outcome_block(Outcome *outcome, const PlanItem *item, const char *why) {
         OutcomeItem *found = find(outcome, item);
 
         if (found)
-                found->blocked = keep(outcome, by);
+                found->blocked = keep(outcome, why);
 }
 
 bool outcome_tell(Outcome *outcome, const PlanItem *item) {
@@ -189,17 +192,17 @@ static void judge(Outcome *outcome, OutcomeItem *of) {
         bool gone = of->round != outcome->round; /* the last plan knows nothing of it */
 
         if (item->error != 0 && !gone) {
-                item->verdict = VERDICT_FAILED;
+                item->verdict = item->contested ? VERDICT_CONTESTED : VERDICT_FAILED;
+                if (item->contested)
+                        item->reason = item->failure;
         } else if (of->blocked && !gone) {
                 item->verdict = VERDICT_WAITING;
-                item->reason = arena_printf(&outcome->plan->arena, "waiting for %s, which failed",
-                                            of->blocked);
-                if (!item->reason)
-                        outcome->failed = true;
+                item->reason = of->blocked;
         } else if (gone || item->verdict == VERDICT_OK) {
                 item->verdict = of->acted;
                 item->reason = of->acted_reason ? of->acted_reason : "";
                 item->error = 0;
+                item->contested = false;
                 item->failure = NULL;
         } else if (is_action(item->verdict)) {
                 item->verdict = VERDICT_FAILED;

@@ -21,8 +21,8 @@ void outcome_add(Outcome *outcome, const Plan *plan);
 /* All requests of the plan that was added last were carried out, and are known to have worked. */
 void outcome_done(Outcome *outcome, const Plan *plan);
 
-/* An item that could not be tried because of another one. */
-void outcome_block(Outcome *outcome, const PlanItem *item, const char *by);
+/* An item that could not be tried, and why. */
+void outcome_block(Outcome *outcome, const PlanItem *item, const char *why);
 
 /* True once for each item. */
 bool outcome_tell(Outcome *outcome, const PlanItem *item);

@@ -31,6 +31,12 @@ static bool is_replaceable(const LinkPlan *link) {
         return attrset_has(common, LINK_REPLACE) && common->values[LINK_REPLACE].number;
 }
 
+static bool is_optional(const LinkPlan *link) {
+        const AttrSet *common = &link->wanted->common;
+
+        return attrset_has(common, LINK_OPTIONAL) && common->values[LINK_OPTIONAL].number;
+}
+
 static bool may_replace(const LinkPlan *link) {
         return link->ours || is_replaceable(link);
 }
@@ -292,10 +298,12 @@ static void judge_below(Planner *planner, LinkPlan *link) {
         };
 
         link->depth = 1;
+        link->item->optional = is_optional(link);
         for (size_t i = 0; i < ELEMENTSOF(below); i++)
                 if (below[i]) {
                         judge_link(planner, below[i]);
                         link->depth = MAX(link->depth, below[i]->depth + 1);
+                        link->item->optional |= below[i]->item->optional;
                 }
 }
 

@@ -19,6 +19,7 @@ static const Look looks[_VERDICT_N] = {
         [VERDICT_WAITING] = {"waiting", "?", "\033[36m"},
         [VERDICT_CONFLICT] = {"conflict", "x", "\033[31;1m"},
         [VERDICT_FAILED] = {"failed", "x", "\033[31;1m"},
+        [VERDICT_CONTESTED] = {"contested", "!", "\033[31;1m"},
 };
 
 const char *verdict_name(Verdict verdict) {
@@ -35,6 +36,9 @@ static void format_reason(const PlanItem *item, Buf *ret) {
                 return;
         case VERDICT_FAILED:
                 buf_printf(ret, "failed: %s", item->failure ? item->failure : item->reason);
+                return;
+        case VERDICT_CONTESTED:
+                buf_printf(ret, "contested: %s", item->reason);
                 return;
         case VERDICT_OK:
         case VERDICT_CREATE:
