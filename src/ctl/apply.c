@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* validate, plan, apply, down: the verbs that are about the difference. */
 
-#include "ctl/ctl.h"
+#include "ctl/order.h"
+#include "ctl/result.h"
 
 #include "mvnet/kernel.h"
 
@@ -85,13 +86,6 @@ typedef struct Show {
         bool line; /* there is a progress line to be wiped */
 } Show;
 
-static void print_item(const PlanItem *item) {
-        _cleanup_(buf_deinit) Buf text = {};
-
-        plan_format_item(item, ctl_colour(STDOUT_FILENO) ? PLAN_TEXT_COLOUR : 0, &text);
-        fputs(buf_text(&text), stdout);
-}
-
 static void wipe(Show *show) {
         if (show->line)
                 fputs("\r\033[K", stderr);
@@ -103,106 +97,13 @@ static void show_progress(void *userdata, const PlanItem *item, size_t done, siz
 
         if (item && !show->ctl->json) {
                 wipe(show);
-                print_item(item);
+                result_print_item(item);
         }
         if (!item && isatty(STDERR_FILENO) && time(NULL) - show->began >= 2) {
                 fflush(stdout);
                 fprintf(stderr, "\r\033[K%zu of %zu", done, total);
                 show->line = true;
         }
-}
-
-static void print_counts(const Plan *plan) {
-        static const struct {
-                Verdict verdict;
-                const char *text;
-        } parts[] = {
-                {VERDICT_CREATE, "created"},      {VERDICT_CHANGE, "changed"},
-                {VERDICT_RECREATE, "re-created"}, {VERDICT_DELETE, "deleted"},
-                {VERDICT_WAITING, "waiting"},     {VERDICT_CONFLICT, "in conflict"},
-                {VERDICT_FAILED, "failed"},
-        };
-        bool first = true;
-
-        fputs("Applied: ", stdout);
-        for (size_t i = 0; i < ELEMENTSOF(parts); i++) {
-                if (plan->counts[parts[i].verdict] == 0)
-                        continue;
-                printf("%s%zu %s", first ? "" : ", ", plan->counts[parts[i].verdict],
-                       parts[i].text);
-                first = false;
-        }
-        puts(first ? "nothing to do." : ".");
-}
-
-/* One line for each failure, as an editor can jump to it. */
-static void print_failures(const Ctl *ctl, const Plan *plan) {
-        const char *colour = ctl_colour(STDERR_FILENO) ? "\033[31m" : "";
-        bool denied = false;
-
-        fflush(stdout);
-        for (size_t i = 0; i < plan->n_items; i++) {
-                const PlanItem *item = plan->items[i];
-                bool conflict = item->verdict == VERDICT_CONFLICT;
-                _cleanup_(buf_deinit) Buf at = {};
-
-                if (!conflict && item->verdict != VERDICT_FAILED)
-                        continue;
-                location_format(conflict ? item->at : item->failure_at, &at);
-                fprintf(stderr, "%s%s%s%s: %s%s\n", colour, buf_text(&at), at.size ? ": " : "",
-                        item->path, conflict || !item->failure ? item->reason : item->failure,
-                        *colour ? "\033[0m" : "");
-                denied |= item->error == -EPERM || item->error == -EACCES;
-        }
-        if (denied && geteuid() != 0)
-                ctl_note(ctl, "this needs root, or at least CAP_NET_ADMIN");
-}
-
-static void print_refusal(const Ctl *ctl, const Plan *plan) {
-        for (size_t i = 0; i < plan->n_items; i++)
-                if (plan->items[i]->verdict != VERDICT_OK)
-                        print_item(plan->items[i]);
-        ctl_error(ctl, "nothing was done: steps marked ! could cut you off; --force does them");
-}
-
-static CtlExit result_code(const Ctl *ctl, const SettleResult *result) {
-        const size_t *counts = result->plan->counts;
-
-        if (result->refused || result->record_error < 0 || counts[VERDICT_FAILED] > 0 ||
-            counts[VERDICT_CONFLICT] > 0)
-                return CTL_FAILED;
-        return ctl->wait && counts[VERDICT_WAITING] > 0 ? CTL_WAITING : CTL_DONE;
-}
-
-static const char *record_reason(const SettleResult *result) {
-        const char *reason = strerrordesc_np(-result->record_error);
-
-        return reason ? reason : "unknown error";
-}
-
-static CtlExit print_result(const Ctl *ctl, const char *name, const SettleResult *result) {
-
-        if (ctl->json) {
-                struct json_object *object = json_plan(name, result->plan);
-
-                json_add(object, "refused", json_object_new_boolean(result->refused));
-                json_add(object, "record-error",
-                         result->record_error < 0 ? json_text(record_reason(result)) : NULL);
-                return json_print(ctl, object, result_code(ctl, result));
-        }
-        if (result->refused) {
-                print_refusal(ctl, result->plan);
-                return CTL_FAILED;
-        }
-        for (size_t i = 0; i < result->plan->n_items; i++)
-                if (result->plan->items[i]->verdict == VERDICT_WAITING)
-                        print_item(result->plan->items[i]);
-        print_failures(ctl, result->plan);
-        if (result->record_error < 0)
-                ctl_error(ctl, "the record could not be written (%s): what was done may not be "
-                          "undone by a later apply", record_reason(result));
-        print_counts(result->plan);
-        return result_code(ctl, result);
 }
 
 static CtlExit apply(Ctl *ctl, const Network *wanted, const char *name) {
@@ -232,18 +133,24 @@ static CtlExit apply(Ctl *ctl, const Network *wanted, const char *name) {
                 return ctl_error_errno(ctl, r, "gave up");
         if (r > 0)
                 return ctl_store_error(ctl, r, name);
-        return print_result(ctl, name, &result);
+        return result_print(ctl, name, &result);
 }
 
 static CtlExit run_apply(Ctl *ctl) {
         _cleanup_(network_freep) Network *wanted = NULL;
         _cleanup_(buf_deinit) Buf name = {};
+        sd_bus *daemon;
         CtlExit code;
 
         code = ctl_load(ctl, &wanted);
         if (code == CTL_DONE)
                 code = ctl_name(ctl, wanted, &name);
-        return code == CTL_DONE ? apply(ctl, wanted, buf_text(&name)) : code;
+        if (code == CTL_DONE)
+                code = order_route(ctl, buf_text(&name), &daemon);
+        if (code != CTL_DONE)
+                return code;
+        return daemon ? order_apply(ctl, daemon, buf_text(&name))
+                      : apply(ctl, wanted, buf_text(&name));
 }
 
 /* The files are only asked for their name; broken or gone, their own names are as good. */
@@ -266,12 +173,17 @@ static CtlExit down_name(Ctl *ctl, Buf *ret) {
 static CtlExit run_down(Ctl *ctl) {
         _cleanup_(network_freep) Network *nothing = NULL;
         _cleanup_(buf_deinit) Buf name = {};
+        sd_bus *daemon;
         CtlExit code;
         int r;
 
         code = down_name(ctl, &name);
+        if (code == CTL_DONE)
+                code = order_route(ctl, buf_text(&name), &daemon);
         if (code != CTL_DONE)
                 return code;
+        if (daemon)
+                return order_down(ctl, daemon);
         r = network_new(&nothing);
         return r < 0 ? ctl_error_errno(ctl, r, "down") : apply(ctl, nothing, buf_text(&name));
 }

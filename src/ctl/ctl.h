@@ -27,8 +27,8 @@ typedef struct Ctl {
         const char *name;        /* of the configuration, instead of what the files say */
         const char *runtime_dir; /* NULL: the default */
         bool daemon; /* mvnetd: there are no verbs to speak of */
-        bool json, exit_code, force, all, wait, once;
-        unsigned timeout_ms, wait_ms;
+        bool json, exit_code, force, all, wait, once, hold;
+        unsigned timeout_ms, wait_ms, for_ms;
 } Ctl;
 
 /* Which options a verb takes, besides those that all do. */
@@ -40,6 +40,8 @@ enum {
         CTL_OPT_ALL = 1 << 4,
         CTL_OPT_NAME = 1 << 5,
         CTL_OPT_ONCE = 1 << 6,
+        CTL_OPT_FOR = 1 << 7,
+        CTL_OPT_HOLD = 1 << 8,
 };
 
 typedef struct Verb {
@@ -47,11 +49,14 @@ typedef struct Verb {
         const char *arguments;
         const char *doc;
         unsigned options; /* CTL_OPT_* */
+        unsigned timeout_ms;     /* the default, instead of SETTLE_TIMEOUT_MS */
+        const char *timeout_doc; /* likewise, what --timeout means */
         CtlExit (*run)(Ctl *ctl);
 } Verb;
 
 extern const Verb verbs_validate, verbs_plan, verbs_apply, verbs_down, verbs_export, verbs_describe;
 extern const Verb verbs_status, verbs_reload, verbs_monitor, verbs_pause, verbs_resume;
+extern const Verb verbs_wait_online;
 
 /* The command lines of mvnetctl, and of mvnetd: with --once that is the verb apply. */
 CtlExit ctl_main(int argc, char **argv);
@@ -85,6 +90,9 @@ CtlExit ctl_store_error(const Ctl *ctl, int outcome, const char *name);
 struct json_object *json_text(const char *text); /* NULL is null; odd bytes become '?' */
 struct json_object *json_plan(const char *name, const Plan *plan);
 struct json_object *json_problems(const Report *report);
+struct json_object *json_item(const PlanItem *item);
 void json_add(struct json_object *object, const char *key, struct json_object *value);
+void json_append(struct json_object *array, struct json_object *value);
 void json_print_error(const char *text);
 CtlExit json_print(const Ctl *ctl, struct json_object *object, CtlExit code); /* takes it over */
+CtlExit json_print_line(const Ctl *ctl, struct json_object *object); /* likewise */

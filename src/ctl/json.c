@@ -18,7 +18,7 @@ void json_add(struct json_object *object, const char *key, struct json_object *v
         failed = true;
 }
 
-static void json_append(struct json_object *array, struct json_object *value) {
+void json_append(struct json_object *array, struct json_object *value) {
         if (value && array && json_object_array_add(array, value) == 0)
                 return;
         json_object_put(value);
@@ -78,7 +78,7 @@ static struct json_object *json_failure(const PlanItem *item) {
         return object;
 }
 
-static struct json_object *json_item(const PlanItem *item) {
+struct json_object *json_item(const PlanItem *item) {
         struct json_object *object = json_object_new_object();
         struct json_object *changes = json_object_new_array();
 
@@ -90,6 +90,7 @@ static struct json_object *json_item(const PlanItem *item) {
         json_add(object, "verdict", json_text(verdict_name(item->verdict)));
         json_add(object, "reason", json_text(item->reason));
         json_add(object, "guard", json_text(item->guard));
+        json_add(object, "optional", json_object_new_boolean(item->optional));
         json_add(object, "at", json_place(item->at));
         json_add(object, "changes", changes);
         json_add(object, "error", json_failure(item));
@@ -131,10 +132,9 @@ struct json_object *json_problems(const Report *report) {
         return array;
 }
 
-CtlExit json_print(const Ctl *ctl, struct json_object *object, CtlExit code) {
+static CtlExit print_as(const Ctl *ctl, struct json_object *object, int flags, CtlExit code) {
         const char *text = object ? json_object_to_json_string_ext(
-                                            object, JSON_C_TO_STRING_PRETTY |
-                                                            JSON_C_TO_STRING_NOSLASHESCAPE)
+                                            object, flags | JSON_C_TO_STRING_NOSLASHESCAPE)
                                   : NULL;
 
         if (!text || failed)
@@ -143,6 +143,14 @@ CtlExit json_print(const Ctl *ctl, struct json_object *object, CtlExit code) {
                 puts(text);
         json_object_put(object);
         return code;
+}
+
+CtlExit json_print(const Ctl *ctl, struct json_object *object, CtlExit code) {
+        return print_as(ctl, object, JSON_C_TO_STRING_PRETTY, code);
+}
+
+CtlExit json_print_line(const Ctl *ctl, struct json_object *object) {
+        return print_as(ctl, object, JSON_C_TO_STRING_PLAIN, CTL_DONE);
 }
 
 void json_print_error(const char *text) {

@@ -3,6 +3,7 @@
 
 #include "ctl/ctl.h"
 
+#include "daemon/daemon.h"
 #include "mvnet/utf8.h"
 
 #include <errno.h>
@@ -13,7 +14,7 @@
 static const Verb *const verbs[] = {
         &verbs_validate, &verbs_plan,    &verbs_apply,  &verbs_down,   &verbs_export,
         &verbs_describe, &verbs_status,  &verbs_reload, &verbs_monitor, &verbs_pause,
-        &verbs_resume,
+        &verbs_resume,   &verbs_wait_online,
 };
 
 /* What others call them. */
@@ -25,7 +26,8 @@ static const struct {
         {"remove", "down"},   {"stop", "down"},      {"up", "apply"},      {"start", "apply"},
         {"try", "plan"},      {"generate", "plan"},  {"dump", "export"},   {"save", "export"},
         {"get", "export"},    {"explain", "describe"}, {"watch", "monitor"},
-        {"restart", "reload"},
+        {"restart", "reload"}, {"wait", "wait-online"}, {"online", "wait-online"},
+        {"log", "monitor"},   {"events", "monitor"}, {"follow", "monitor"},
 };
 
 enum {
@@ -38,6 +40,8 @@ enum {
         OPT_ALL,
         OPT_NAME,
         OPT_ONCE,
+        OPT_FOR,
+        OPT_HOLD,
         OPT_VERSION,
 };
 
@@ -56,7 +60,9 @@ static const struct {
         { {"all", no_argument, NULL, OPT_ALL}, NULL, "everything, not only what mvnetd made", CTL_OPT_ALL },
         { {"name", required_argument, NULL, OPT_NAME}, "NAME", "the configuration, if its files don't say (or are gone)", CTL_OPT_NAME },
         { {"once", no_argument, NULL, OPT_ONCE}, NULL, "make everything as it should be, and leave", CTL_OPT_ONCE },
-        { {"runtime-dir", required_argument, NULL, OPT_RUNTIME_DIR}, "DIR", "where records are, instead of /run/mvnet", 0 },
+        { {"for", required_argument, NULL, OPT_FOR}, "TIME", "no longer than that; else until 'resume'", CTL_OPT_FOR },
+        { {"hold", no_argument, NULL, OPT_HOLD}, NULL, "then tell systemd, stay, and exit with 1 when it is no longer so", CTL_OPT_HOLD },
+        { {"runtime-dir", required_argument, NULL, OPT_RUNTIME_DIR}, "DIR", "where records and the daemon's socket are, instead of /run/mvnet", 0 },
         { {"help", no_argument, NULL, 'h'}, NULL, "this text", 0 },
         { {"version", no_argument, NULL, OPT_VERSION}, NULL, "the version", 0 },
 };
@@ -69,17 +75,19 @@ static int width(const char *text, int columns) {
         return columns;
 }
 
-static void print_options(unsigned taken) {
+/* Of a verb; NULL: those of all. */
+static void print_options(const Verb *verb) {
         for (size_t i = 0; i < ELEMENTSOF(options); i++) {
+                bool own = verb && options[i].only == CTL_OPT_TIMEOUT && verb->timeout_doc;
                 char text[64];
 
-                if (options[i].only != 0 && (options[i].only & taken) == 0)
+                if (options[i].only != 0 && (!verb || (options[i].only & verb->options) == 0))
                         continue;
                 snprintf(text, sizeof(text), "%s--%s%s%s",
                          options[i].option.val == 'c' ? "-c, " : "    ", options[i].option.name,
                          options[i].argument ? " " : "",
                          options[i].argument ? options[i].argument : "");
-                printf("  %-22s %s\n", text, options[i].doc);
+                printf("  %-22s %s\n", text, own ? verb->timeout_doc : options[i].doc);
         }
 }
 
@@ -87,10 +95,10 @@ static CtlExit print_help(const Ctl *ctl) {
         printf("Usage: %s VERB [OPTION]… [PATH]…\n\n"
                "Without a PATH: /etc/mvnet, /run/mvnet.d and /usr/lib/mvnet.\n\n", ctl->program);
         for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
-                printf("  %-10s %-*s %s\n", verbs[i]->name, width(verbs[i]->arguments, 9),
+                printf("  %-11s %-*s %s\n", verbs[i]->name, width(verbs[i]->arguments, 9),
                        verbs[i]->arguments, verbs[i]->doc);
         printf("\nOptions of every verb; %s VERB --help tells the others:\n", ctl->program);
-        print_options(0);
+        print_options(NULL);
         printf("\nExit codes: 0 done, 1 something failed or is in conflict, 2 usage or bad file,\n"
                "3 differs (--exit-code), 4 still waiting (--wait), 5 no daemon.\n");
         return CTL_DONE;
@@ -99,7 +107,7 @@ static CtlExit print_help(const Ctl *ctl) {
 static CtlExit print_verb_help(const Ctl *ctl, const Verb *verb) {
         printf("Usage: %s%s%s [OPTION]… %s\n\n%s.\n\n", ctl->program, ctl->daemon ? "" : " ",
                ctl->daemon ? "" : verb->name, verb->arguments, verb->doc);
-        print_options(verb->options);
+        print_options(verb);
         return CTL_DONE;
 }
 
@@ -205,6 +213,11 @@ static int set_option(Ctl *ctl, const Verb *verb, int option, const char **paths
         case OPT_ONCE:
                 ctl->once = true;
                 return 0;
+        case OPT_FOR:
+                return parse_time(ctl, "--for", optarg, &ctl->for_ms);
+        case OPT_HOLD:
+                ctl->hold = true;
+                return 0;
         }
         return -EINVAL; /* getopt has said so */
 }
@@ -219,6 +232,8 @@ static CtlExit run_verb(Ctl *ctl, const Verb *verb, int argc, char **argv) {
                 return ctl_error_errno(ctl, -ENOMEM, verb->name);
         for (size_t i = 0; i < ELEMENTSOF(options); i++)
                 table[i] = options[i].option;
+        if (verb->timeout_ms > 0)
+                ctl->timeout_ms = verb->timeout_ms;
         argv[0] = (char *)ctl->program; /* as getopt's messages begin */
         while ((option = getopt_long(argc, argv, "c:h", table, NULL)) >= 0) {
                 if (option == 'h')
@@ -233,6 +248,10 @@ static CtlExit run_verb(Ctl *ctl, const Verb *verb, int argc, char **argv) {
         for (int i = optind; i < argc; i++)
                 paths[ctl->n_paths++] = argv[i];
         ctl->paths = paths;
+        if (verb->arguments[0] == '\0' && ctl->n_paths > 0) {
+                ctl_error(ctl, "%s takes no argument such as '%s'", verb->name, paths[0]);
+                return CTL_USAGE;
+        }
         code = verb->run(ctl);
         if (fflush(stdout) == EOF && code == CTL_DONE)
                 return ctl_error_errno(ctl, -errno, "standard output");
@@ -264,10 +283,22 @@ CtlExit ctl_main(int argc, char **argv) {
 }
 
 static CtlExit run_daemon(Ctl *ctl) {
+        const DaemonOptions daemon = {
+                .paths = ctl->paths,
+                .n_paths = ctl->n_paths,
+                .name = ctl->name,
+                .runtime_dir = ctl->runtime_dir,
+        };
+
         if (ctl->once)
                 return verbs_apply.run(ctl);
-        ctl_error(ctl, "this version can't stay and watch yet: say --once");
-        return CTL_USAGE;
+        for (size_t i = 0; i < ctl->n_paths; i++)
+                if (streq(ctl->paths[i], "-")) {
+                        ctl_error(ctl, "standard input can be read only once: name a file, or say "
+                                  "--once");
+                        return CTL_USAGE;
+                }
+        return daemon_run(&daemon) == 0 ? CTL_DONE : CTL_FAILED;
 }
 
 CtlExit ctl_main_daemon(int argc, char **argv) {

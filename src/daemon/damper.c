@@ -439,7 +439,7 @@ int damper_ask(Damper *damper, const DamperRequest *request, DamperReply *ret) {
         if (trouble)
                 trouble->turn = damper->turn;
         if (damper_is_paused(damper, request->item)) {
-                *ret = (DamperReply){.answer = DAMPER_PAUSED, .reason = "paused"};
+                *ret = (DamperReply){.answer = DAMPER_PAUSED, .reason = DAMPER_PAUSE};
                 return 0;
         }
         if (trouble && (!trouble->ready || trouble->next > damper->now)) {

@@ -25,7 +25,8 @@
 #define DAMPER_SPACE_TOKEN_MS 20u
 #define DAMPER_NOW_MS 10000u /* so long something that dies may be in the way */
 
-#define DAMPER_CONTEST "somebody keeps changing it back" /* the reason for all that is contested */
+#define DAMPER_CONTEST "somebody keeps changing it back" /* as the reason of an item */
+#define DAMPER_PAUSE "paused"
 
 typedef struct Damper Damper;
 
