@@ -6,9 +6,7 @@
  * mentioning. Pure data and its text; where the journal lies is the daemon's business (store.h).
  */
 
-#include "mvnet/util.h"
-
-#include <uthash.h>
+#include "mvnet/network.h"
 
 typedef struct RecordRow {
         struct RecordRow *next;
@@ -49,6 +47,12 @@ void record_deinit(Record *record);
 RecordEntry *record_find(const Record *record, const char *path);
 /* The entry of the link with this identity that we made, or NULL. */
 RecordEntry *record_find_link(const Record *record, uint64_t netns, int ifindex);
+/*
+ * The same for a link that is there. The kernel gives an ifindex again, to who asks for it at once:
+ * so the link must bear our mark, or the group that we gave it instead, or else still have its name.
+ */
+RecordEntry *record_of_link(const Record *record, const Link *have);
+bool record_is_link(const RecordEntry *entry, const Link *have); /* given that the numbers agree */
 /* The configuration other than ours that holds `path`, or NULL. */
 const char *record_claimed_by(const Record *record, const char *path);
 const RecordRow *record_row(const RecordEntry *entry, const char *key);

@@ -141,7 +141,7 @@ static bool item_is_ours(const Record *record, const PlanItem *item) {
                 return true;
         if (!have || (item->wanted && link_is_physical(item->wanted)))
                 return false;
-        return record_find_link(record, have->netns->cookie, have->ifindex) ||
+        return record_of_link(record, have) ||
                (is_marked(have) && !record_claimed_by(record, item->path));
 }
 
@@ -428,7 +428,7 @@ static int move_entry(Store *store, const Op *op, const char *path) {
         bool same = have && streq(have->netns->name, op->to.netns);
         int r;
 
-        entry = have ? record_find_link(store_record(store), have->netns->cookie, have->ifindex)
+        entry = have ? record_of_link(store_record(store), have)
                      : NULL;
         if (!entry || streq(entry->path, path))
                 return 0;
@@ -608,7 +608,7 @@ static bool is_unclaimed(const Record *record, const PlanItem *item) {
                !link_is_physical(item->wanted) && is_marked(item->have) &&
                (item->verdict == VERDICT_OK || item->verdict == VERDICT_CHANGE) &&
                !record_claimed_by(record, item->path) &&
-               !record_find_link(record, item->have->netns->cookie, item->have->ifindex);
+               !record_of_link(record, item->have);
 }
 
 bool notes_are_lost(const Record *record, const Plan *plan) {

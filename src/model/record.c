@@ -56,6 +56,30 @@ RecordEntry *record_find_link(const Record *record, uint64_t netns, int ifindex)
         return entry;
 }
 
+bool record_is_link(const RecordEntry *entry, const Link *have) {
+        const RecordRow *group = record_row(entry, schema_row(&link_schema, LINK_GROUP)->key);
+        _cleanup_(buf_deinit) Buf text = {};
+        const Value *value = attrset_has(&have->common, LINK_GROUP)
+                                     ? &have->common.values[LINK_GROUP] : NULL;
+
+        if (!entry->made)
+                return true;
+        link_path(have, &text);
+        if (streq(buf_text(&text), entry->path))
+                return true;
+        if (!value || value->number == LINK_GROUP_OURS)
+                return value;
+        buf_reset(&text);
+        value_format(schema_row(&link_schema, LINK_GROUP), value, &text);
+        return group && streq_ptr(group->set, buf_text(&text));
+}
+
+RecordEntry *record_of_link(const Record *record, const Link *have) {
+        RecordEntry *entry = record_find_link(record, have->netns->cookie, have->ifindex);
+
+        return entry && record_is_link(entry, have) ? entry : NULL;
+}
+
 static bool is_made_link(const RecordEntry *entry) {
         return entry->made && entry->netns != 0 && entry->ifindex != 0 &&
                !strchr(entry->path, ' ');

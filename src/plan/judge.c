@@ -217,7 +217,7 @@ static void forget_judgement(LinkPlan *link) {
 /* Neither wanted nor in the record. What is wanted was checked against its siblings already. */
 static bool is_unknown(const Planner *planner, const Link *have) {
         return !planner_by_have(planner, have) &&
-               !record_find_link(planner->record, have->netns->cookie, have->ifindex);
+               !record_of_link(planner->record, have);
 }
 
 /* What all links on a parent share must not be changed under somebody else's. */

@@ -49,7 +49,7 @@ static bool is_marked(const Planner *planner, const Link *have) {
 }
 
 static const RecordEntry *entry_of(const Planner *planner, const Link *have) {
-        return record_find_link(planner->record, have->netns->cookie, have->ifindex);
+        return record_of_link(planner->record, have);
 }
 
 static void match_by_record(Planner *planner, LinkPlan *link) {
@@ -60,8 +60,8 @@ static void match_by_record(Planner *planner, LinkPlan *link) {
             link->entry->netns != netns->cookie)
                 return;
         have = planner_find(planner, netns->cookie, link->entry->ifindex);
-        if (have && same_kind(link->wanted, have) && !link_is_physical(link->wanted) &&
-            !planner_by_have(planner, have))
+        if (have && record_is_link(link->entry, have) && same_kind(link->wanted, have) &&
+            !link_is_physical(link->wanted) && !planner_by_have(planner, have))
                 pair_up(planner, link, have);
 }
 

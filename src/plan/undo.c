@@ -23,7 +23,7 @@ static bool is_foreign(const Planner *planner, const Link *have) {
         const LinkPlan *plan = planner_by_have(planner, have);
 
         return !(plan && plan->ours) &&
-               !record_find_link(planner->record, have->netns->cookie, have->ifindex);
+               !record_of_link(planner->record, have);
 }
 
 /* Somebody else's link on this one, or on what of ours goes with it. */
@@ -105,6 +105,8 @@ void planner_undo_links(Planner *planner) {
 
                 if (!is_link_path(entry->path))
                         continue;
+                if (have && !record_is_link(entry, have))
+                        have = NULL;
                 if (!have && !network_find_path(planner->wanted, entry->path))
                         planner_forget(planner, entry->path, NULL);
                 else if (have && !planner_by_have(planner, have))

@@ -550,6 +550,35 @@ static void test_kernel_unwell(void **state) {
         assert_int_equal(mtu(world, "br0"), 1400);
 }
 
+/* The kernel gives our link's number to somebody else's while we don't look. */
+static void test_number_again(void **state) {
+        World *world = *state;
+        const LinkKind *bridge;
+        Namespace *host;
+        Link *stranger;
+        int ifindex;
+
+        have(world, "interfaces: {br0: {kind: bridge}, br1: {kind: bridge}}");
+        ifindex = find(world, "br0")->ifindex;
+        bridge = find(world, "br0")->kind;
+        host = find(world, "br0")->netns;
+        namespace_remove_link(find(world, "br0"));
+        stranger = namespace_add_link(host, "stranger");
+        assert_non_null(stranger);
+        assert_int_equal(link_set_kind(stranger, bridge), 0);
+        stranger->kind_name = bridge->name;
+        stranger->ifindex = ifindex;
+        kernel_fake_touch(world->counter.fake, HOST, 0);
+        pass(world, 100);
+        assert_non_null(find(world, "stranger"));
+        assert_int_equal(find(world, "stranger")->ifindex, ifindex);
+        assert_non_null(find(world, "br0"));
+        assert_int_equal(standing(world, "br0"), VERDICT_OK);
+        have(world, "interfaces: {}");
+        assert_non_null(find(world, "stranger"));
+        assert_null(find(world, "br0"));
+}
+
 static void test_dropped(void **state) {
         World *world = *state;
 
@@ -599,6 +628,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_ignored, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_pause, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_kernel_unwell, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_number_again, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_dropped, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_overtaken, setup, teardown),
         };
