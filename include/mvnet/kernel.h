@@ -83,8 +83,8 @@ int kernel_apply(Kernel *kernel, const Op *const *ops, size_t n, OpResult *resul
  * event, by one of our own requests, or by the loss of events. A namespace that is not in the scope
  * any more, or is deleted, is let go at once: a socket would keep it alive.
  *
- * What the kernel tells nobody of (sysctls, GSO sizes) is as it was read last, until
- * kernel_forget(). *ret_fd stays the kernel's and is readable when there is news. 0 or < 0.
+ * What the kernel tells nobody of (sysctls, GSO sizes, default routes, and of links that are down
+ * alias, group, altnames and options) is as it was read last, until kernel_forget(). *ret_fd stays the kernel's and is readable when there is news. 0 or < 0.
  */
 int kernel_watch(Kernel *kernel, int *ret_fd);
 

@@ -15,6 +15,7 @@
 
 #define STALE_MAX 50  /* from so many links on one dump costs less (6.18) */
 #define READ_TRIES 32 /* a namespace that changes faster than that is not readable */
+#define NOISY_TRIES 2 /* there is something to fall back on */
 
 /* Sysctls. */
 
@@ -287,13 +288,13 @@ static void sort_links(Cache *cache) {
         cache->unsorted = false;
 }
 
-static int read_all(Cache *cache, Netlink *netlink, uint64_t turn) {
+static int read_all(Cache *cache, Netlink *netlink, uint64_t turn, unsigned tries) {
         Reading reading = {.cache = cache, .turn = turn};
         CachedLink *before = cache->links;
         int r = NETLINK_E_INTERRUPTED;
 
         cache->links = NULL;
-        for (unsigned i = 0; i < READ_TRIES && r == NETLINK_E_INTERRUPTED; i++) {
+        for (unsigned i = 0; i < tries && r == NETLINK_E_INTERRUPTED; i++) {
                 DumpRequest buffer;
 
                 links_free(&cache->links);
@@ -371,11 +372,12 @@ static int read_marked(Cache *cache, Netlink *netlink, uint64_t turn) {
 }
 
 int cache_read(Cache *cache, Netlink *netlink, uint64_t turn, bool noisy) {
+        bool lenient = noisy && cache->read;
         int r = 0;
 
         if (cache->stale) {
-                r = read_all(cache, netlink, turn);
-                if (r == NETLINK_E_INTERRUPTED && noisy && cache->read) {
+                r = read_all(cache, netlink, turn, lenient ? NOISY_TRIES : READ_TRIES);
+                if (r == NETLINK_E_INTERRUPTED && lenient) {
                         cache->stale = false;
                         r = 0;
                 }

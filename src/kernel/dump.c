@@ -380,7 +380,7 @@ static int add_place(Dump *dump, const Namespace *wanted) {
         place->space = space_get(dump->kernel, wanted->name);
         if (!place->space || (wanted->path && !netns->path))
                 return -ENOMEM;
-        return host ? 0 : space_declare(place->space, wanted);
+        return host ? 0 : space_declare(dump->kernel, place->space, wanted);
 }
 
 static bool wants_drivers(const Network *scope) {

@@ -65,7 +65,7 @@ static inline RealKernel *real_kernel(Kernel *kernel) {
 /* The space of that name; one that no dump spoke of is a named one. NULL: out of memory. */
 Space *space_get(RealKernel *kernel, const char *name);
 /* Takes over from the scope where the namespace is. 0 or -ENOMEM. */
-int space_declare(Space *space, const Namespace *netns);
+int space_declare(RealKernel *kernel, Space *space, const Namespace *netns);
 /* Idempotent. Not what was watched under that name: then `changed` says so. 0, NETNS_E_*, or < 0. */
 int space_open(RealKernel *kernel, Space *space);
 void space_close(RealKernel *kernel, Space *space);

@@ -161,13 +161,19 @@ Space *space_get(RealKernel *kernel, const char *name) {
         return space;
 }
 
-int space_declare(Space *space, const Namespace *netns) {
+int space_declare(RealKernel *kernel, Space *space, const Namespace *netns) {
+        bool same = space->type == netns->type && space->pid == netns->pid &&
+                    streq_ptr(space->path, netns->path);
         char *path = NULL;
 
         if (netns->path) {
                 path = strdup(netns->path);
                 if (!path)
                         return -ENOMEM;
+        }
+        if (!same) {
+                watch_leave(kernel, space);
+                space->changed = true;
         }
         free(space->path);
         space->path = path;

@@ -31,7 +31,7 @@ void window_add(Window *window, const Space *space, const struct nlmsghdr *messa
                 heard->message = arena_alloc(&window->arena, message->nlmsg_len);
         if (!heard || !heard->message) {
                 arena_deinit(&window->arena);
-                *window = (Window){.open = true, .overflown = true};
+                *window = (Window){.open = true, .overflown = true, .marked = window->marked};
                 return;
         }
         memcpy(heard->message, message, message->nlmsg_len);

@@ -266,6 +266,7 @@ void real_mark(Kernel *base) {
                 return;
         begin_window(kernel);
         kernel->watcher->window.marked = true;
+        watch_nudge(kernel);
 }
 
 void watch_after(RealKernel *kernel) {

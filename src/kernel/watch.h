@@ -12,7 +12,7 @@
 struct Watch {
         Netlink *monitor;
         int pid_fd;   /* NETNS_PID, else -1 */
-        bool lost;    /* events, since the last apply began */
+        bool lost;    /* events, of those that the window should hold */
         size_t heard; /* events, that are not weighed yet */
         uint64_t weight, weighed_at;
         bool noisy;
@@ -28,7 +28,7 @@ typedef struct Names {
         bool deaf; /* they have to be looked at */
 } Names;
 
-/* What was heard since the last apply began, for real_saw(). */
+/* What was heard since the last apply began, or since the last mark, for real_saw(). */
 typedef struct Heard {
         struct Heard *next;
         uint64_t cookie; /* of the namespace */

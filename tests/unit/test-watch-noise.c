@@ -7,9 +7,11 @@
 #include "kernel/netlink.h"
 #include "listener.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
+#include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sched.h>
@@ -30,7 +32,12 @@
 
 /* Noise. */
 
-static size_t receipts; /* from whatever socket */
+static size_t receipts, requests; /* on whatever socket */
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
+        requests++;
+        return syscall(SYS_sendmsg, fd, message, flags);
+}
 
 ssize_t recv(int fd, void *buffer, size_t size, int flags) {
         receipts++;
@@ -42,8 +49,32 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
         return syscall(SYS_recvmsg, fd, message, flags);
 }
 
-/* Changes a link's alias for ever. */
-static void flood(int ifindex) {
+/* A link's other alias. */
+static void build_alias(struct nlmsghdr *message, int ifindex, bool odd) {
+        struct ifinfomsg *header;
+
+        message->nlmsg_type = RTM_SETLINK;
+        header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+        header->ifi_index = ifindex;
+        mnl_attr_put_str(message, IFLA_IFALIAS, odd ? "to" : "fro");
+}
+
+/* An address comes and goes. */
+static void build_address(struct nlmsghdr *message, int ifindex, bool odd) {
+        struct ifaddrmsg *header;
+
+        message->nlmsg_type = odd ? RTM_DELADDR : RTM_NEWADDR;
+        header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+        header->ifa_family = AF_INET;
+        header->ifa_prefixlen = 32;
+        header->ifa_index = (uint32_t)ifindex;
+        mnl_attr_put_u32(message, IFA_LOCAL, htonl(0x0a630001));
+}
+
+typedef void (*Build)(struct nlmsghdr *message, int ifindex, bool odd);
+
+/* Changes a link for ever. */
+static void flood(Build build, int ifindex) {
         static alignas(NLMSG_ALIGNTO) char buffers[FLOOD_BATCH][64];
         struct nlmsghdr *messages[FLOOD_BATCH];
         int results[FLOOD_BATCH];
@@ -52,27 +83,22 @@ static void flood(int ifindex) {
         if (netlink_open(-1, NETLINK_ROUTE, &netlink) != 0)
                 _exit(1);
         for (size_t i = 0; i < FLOOD_BATCH; i++) {
-                struct ifinfomsg *header;
-
                 messages[i] = mnl_nlmsg_put_header(buffers[i]);
-                messages[i]->nlmsg_type = RTM_SETLINK;
-                header = mnl_nlmsg_put_extra_header(messages[i], sizeof(*header));
-                header->ifi_index = ifindex;
-                mnl_attr_put_str(messages[i], IFLA_IFALIAS, i % 2 ? "to" : "fro");
+                build(messages[i], ifindex, i % 2);
         }
         for (;;)
                 if (netlink_request_many(netlink, messages, FLOOD_BATCH, results, NULL) < 0)
                         _exit(1);
 }
 
-static pid_t start_flood(const char *netns, const char *link) {
+static pid_t start_flood(const char *netns, const char *link, Build build) {
         pid_t child = fork();
 
         if (child == 0) {
                 int fd = -1;
 
                 if (netns_open(RUN, netns, &fd) == 0 && setns(fd, CLONE_NEWNET) == 0)
-                        flood((int)if_nametoindex(link));
+                        flood(build, (int)if_nametoindex(link));
                 _exit(1);
         }
         assert_true(child > 0);
@@ -158,7 +184,7 @@ static void test_noise(void **state) {
         unsigned events;
 
         set_scene(listener);
-        child = start_flood("loud", "l0");
+        child = start_flood("loud", "l0", build_alias);
         await_noise(listener);
         receipts = 0;
         noisy = loop(listener, 4000);
@@ -195,6 +221,32 @@ static void test_noise(void **state) {
         assert_as_fresh(listener);
 }
 
+/* No dump of the addresses is ever of one time: they are as they were, for next to nothing. */
+static void test_noise_of_addresses(void **state) {
+        Listener *listener = *state;
+        World *world = &listener->world;
+        pid_t child;
+        Loop noisy;
+
+        set_scene(listener);
+        assert_int_equal(run("for i in $(seq 2 4); do for j in $(seq 250); do "
+                             "echo addr add 10.0.$i.$j/32 dev l1; done; done | ip -n loud -b -"), 0);
+        look(world);
+        child = start_flood("loud", "l0", build_address);
+        await_noise(listener);
+        look(world);
+        requests = 0;
+        noisy = loop(listener, 3000);
+        print_message("noisy: %u dumps, %zu requests\n", noisy.dumps, requests);
+        assert_in_range(noisy.dumps, 1, 5);
+        assert_true(requests <= noisy.dumps * 8);
+        assert_true(network_find_namespace(world->have, "loud")->exists);
+        assert_true(HASH_COUNT(network_find_namespace(world->have, "loud")->links) == 3);
+        end_flood(child);
+        await_calm(listener);
+        assert_as_fresh(listener);
+}
+
 /* Within the second the namespace is as it was read last, but for what we touch ourselves. */
 static void test_work_in_noise(void **state) {
         Listener *listener = *state;
@@ -203,7 +255,7 @@ static void test_work_in_noise(void **state) {
         pid_t child;
 
         set_scene(listener);
-        child = start_flood("loud", "l0");
+        child = start_flood("loud", "l0", build_alias);
         await_noise(listener);
         look(world);
         link = set(want(world, "loud", "l1", "bridge"), "mtu", "1300");
@@ -446,17 +498,54 @@ static void test_saw_too_much(void **state) {
         assert_true(saw(world, &other));
 }
 
+/* With a mark, all requests since count, in however many slices. */
+static void test_saw_since_mark(void **state) {
+        Listener *listener = *state;
+        World *world = &listener->world;
+        Op first, second;
+
+        set_scene(listener);
+        first = set_op(set(want(world, "calm", "c0", "bridge"), "mtu", "1400"), SECTION_COMMON,
+                       ROW_BIT(LINK_MTU));
+        second = set_op(set(want(world, "loud", "l1", "bridge"), "mtu", "1400"), SECTION_COMMON,
+                        ROW_BIT(LINK_MTU));
+        kernel_mark(world->kernel);
+        send_and_undo(listener, &first, "ip -n calm link set c0 mtu 1300");
+        send_and_undo(listener, &second, NULL);
+        assert_true(saw(world, &first));
+        assert_true(saw(world, &second));
+        /* What was heard on the way is told. */
+        assert_int_equal(run("ip -n loud link set l1 mtu 1300"), 0);
+        kernel_mark(world->kernel);
+        assert_true(wait_readable(listener, 0));
+        notice(listener);
+        assert_true(is_told(listener, "loud", 0));
+        assert_false(saw(world, &first));
+        /* Too much is too much until the next mark. */
+        send_and_undo(listener, &second, NULL);
+        assert_false(saw(world, &first));
+        assert_int_equal(run("for i in $(seq 1500); do echo link set l0 alias x$i; done | "
+                             "ip -n loud -b -"), 0);
+        look(world);
+        send_and_undo(listener, &second, NULL);
+        assert_true(saw(world, &first));
+        kernel_mark(world->kernel);
+        assert_false(saw(world, &first));
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, listener_setup, listener_teardown)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
                 T(test_noise),
+                T(test_noise_of_addresses),
                 T(test_work_in_noise),
                 T(test_no_noise),
                 T(test_saw_options),
                 T(test_saw_links),
                 T(test_saw_objects),
                 T(test_saw_too_much),
+                T(test_saw_since_mark),
         };
 
         if (!world_enter()) {

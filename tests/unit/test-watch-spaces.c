@@ -233,6 +233,30 @@ static void test_path(void **state) {
         unlink("/run/mine");
 }
 
+/* The same name, and another path in the file. */
+static void test_path_changes(void **state) {
+        Listener *listener = *state;
+        Namespace *netns;
+
+        make_ended("ns1", "v0");
+        make_ended("ns2", "v1");
+        add_path(listener, RUN "/ns1");
+        assert_as_fresh(listener);
+        netns = network_find_namespace(listener->world.wanted, "path");
+        netns->path = RUN "/ns2";
+        assert_as_fresh(listener);
+        assert_int_equal(run("ip netns del ns1"), 0);
+        await_death(listener, "v0");
+        assert_as_fresh(listener);
+        assert_true(space_at(listener, "path")->exists);
+        netns->type = NETNS_NAMED;
+        netns->path = NULL;
+        assert_as_fresh(listener);
+        assert_false(space_at(listener, "path")->exists);
+        assert_int_equal(run("ip netns del ns2"), 0);
+        await_death(listener, "v1");
+}
+
 /* A child with a namespace of its own. */
 static pid_t start_child(void) {
         int pipes[2];
@@ -439,6 +463,7 @@ int main(void) {
                 T(test_appears),
                 cmocka_unit_test(test_folder_appears),
                 T(test_path),
+                T(test_path_changes),
                 T(test_silent_path),
                 T(test_process),
                 T(test_not_held),
