@@ -100,6 +100,12 @@ count_writes() {
         strace -f -qq -s 64 -o "$work/strace" -e trace=sendto,sendmsg,sendmmsg,open,openat,mkdir,mkdirat,unlink,unlinkat,rename,renameat,renameat2,mount,umount2,ftruncate,truncate \
                 "$@" >"$work/traced" 2>&1
         local code=$?
+        writes_in "$work/strace"
+        return $code
+}
+
+# writes_in FILE: the same, of what strace has written there. Which they are is in $work/writes.
+writes_in() {
         awk '
                 {
                         line = $0
@@ -122,8 +128,7 @@ count_writes() {
                         return v
                 }
                 END { print n + 0 }
-        ' "$work/strace" 2>"$work/writes"
-        return $code
+        ' "$1" 2>"$work/writes"
 }
 
 # reaches NAMESPACE ADDRESS: something there answers, within two seconds.
@@ -146,4 +151,93 @@ make_foreign() {
         ip link set foreign0 up
         ip link set foreign1 up
         ip -n theirs link set eth9 up
+}
+
+# The daemon. What it prints is in $work/mvnetd.log, and its number in $daemon.
+mvnetd=$build/mvnetd
+observe=$build/tests/observe
+meddle=$build/tests/meddle
+daemon=
+[ "$MVNET_KIND" = host ] && patience=5 || patience=20 # seconds that a slow guest may need
+
+# start_daemon ARGUMENT...: and wait until it has done what there is to do.
+start_daemon() {
+        "$mvnetd" "$@" >>"$work/mvnetd.log" 2>&1 &
+        daemon=$!
+        wait_settled
+}
+
+# How the daemon itself is: starting, settling, settled; nothing if it does not answer.
+daemon_state() {
+        "$mvnetctl" status --json 2>/dev/null | sed -nE 's/^  "state": ?"([a-z]+)".*/\1/p'
+}
+
+wait_settled() {
+        local end=$((SECONDS + patience + 5))
+        until [ "$(daemon_state)" = settled ]; do
+                kill -0 "$daemon" 2>/dev/null || return 1
+                [ $SECONDS -lt $end ] || { echo "not settled"; tail -n 5 "$work/mvnetd.log"; return 1; }
+                sleep 0.02
+        done
+}
+
+# stop_daemon [SIGNAL]
+stop_daemon() {
+        [ -n "$daemon" ] || return 0
+        kill -"${1:-TERM}" "$daemon" 2>/dev/null
+        { wait "$daemon"; } 2>/dev/null
+        daemon=
+}
+
+# verdict PATH: of what is declared there, as the daemon sees it.
+verdict() {
+        "$mvnetctl" status --json 2>/dev/null | awk -v path="$1" -F'"' '
+                $2 == "path" { here = $4 == path }
+                here && $2 == "verdict" { print $4; exit }'
+}
+
+# until_verdict PATH VERDICT [SECONDS]
+until_verdict() {
+        local end=$((SECONDS + ${3:-$patience}))
+        until [ "$(verdict "$1")" = "$2" ]; do
+                [ $SECONDS -lt $end ] || { echo "$1 is $(verdict "$1"), not $2"; return 1; }
+                sleep 0.05
+        done
+}
+
+# All is well; that somebody fought over it is said for some seconds more.
+all_ok() {
+        local end=$((SECONDS + patience + 5))
+        until "$mvnetctl" status --exit-code; do
+                [ $SECONDS -lt $end ] || return 1
+                sleep 0.2
+        done
+}
+
+# CPU time that the daemon has used, in milliseconds: user's and kernel's are counted in 10 ms.
+cpu_ms() {
+        awk '{ print ($14 + $15) * 10 }' "/proc/$daemon/stat"
+}
+
+# The same, and what it sends is written to $work/sent: see sent(). Only what is sent stops it.
+start_traced_daemon() {
+        strace -f --seccomp-bpf -qq -s 64 -o "$work/sent" -e trace=sendto,sendmsg,sendmmsg \
+                "$mvnetd" "$@" >>"$work/mvnetd.log" 2>&1 &
+        local tracer=$! end=$((SECONDS + patience))
+        daemon=
+        until [ -n "$daemon" ]; do
+                [ $SECONDS -lt $end ] || return 1
+                daemon=$(pgrep -P $tracer -x mvnetd)
+        done
+        wait_settled
+}
+
+# sent [LINE]: how many requests a traced daemon has sent, from that line on, that change something.
+sent() {
+        tail -n "+${1:-1}" "$work/sent" >"$work/sent.part"
+        writes_in "$work/sent.part"
+}
+
+sent_lines() {
+        echo $(($(wc -l <"$work/sent") + 1))
 }
