@@ -369,6 +369,16 @@ static Trouble *trouble_new(Damper *damper, const DamperRequest *request) {
         return NULL;
 }
 
+/* Nothing was changed, so nobody can have changed it back: what fails has a pace of its own. */
+static void give_back(Damper *damper, const char *item) {
+        Bucket *bucket;
+
+        HASH_FIND_STR(damper->buckets, item, bucket);
+        if (bucket && bucket->granted && bucket->turn == damper->turn &&
+            bucket->tokens < bucket_size(damper, bucket))
+                bucket->tokens++;
+}
+
 int damper_failed(Damper *damper, const DamperRequest *request, Remedy remedy, int error,
                   const char *failure, Location at) {
         Trouble *trouble = trouble_find(damper, request->signature);
@@ -380,6 +390,7 @@ int damper_failed(Damper *damper, const DamperRequest *request, Remedy remedy, i
                 free(copy);
                 return -ENOMEM;
         }
+        give_back(damper, request->item);
         free(trouble->failure);
         trouble->failure = copy;
         trouble->error = error;

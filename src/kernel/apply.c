@@ -144,7 +144,7 @@ static int find_ifindex(Applier *applier, const Space *space, const char *name, 
         return 0;
 }
 
-/* The link that the operation is about. What the kernel ignores or changes in silence is no event. */
+/* The link that the operation is about, from now on stale: not all that it does is an event. */
 int applier_ifindex(Applier *applier, int *ret) {
         const Op *op = applier->op;
         int ifindex = op->ifindex, r = 0;
@@ -565,6 +565,16 @@ void applier_apply(Applier *applier, const Op *op, OpResult *result) {
         result->done = true;
 }
 
+/* A request made no sense: what it was based on is not so any more, whatever was told or not. */
+static void doubt(RealKernel *kernel, const Op *op) {
+        Space *space = NULL;
+
+        if (op->netns)
+                HASH_FIND_STR(kernel->spaces, op->netns, space);
+        if (space && space->cache)
+                cache_doubt(space->cache);
+}
+
 int real_apply(Kernel *base, const Op *const *ops, size_t n, OpResult *results) {
         Applier *applier = calloc(1, sizeof(Applier));
         int r = 0;
@@ -586,6 +596,9 @@ int real_apply(Kernel *base, const Op *const *ops, size_t n, OpResult *results) 
                         applier_apply(applier, ops[i], &results[i]);
                 i += MAX(MAX(doomed, states), (size_t)1);
         }
+        for (size_t i = 0; i < n; i++)
+                if (results[i].error < 0)
+                        doubt(applier->kernel, ops[i]);
         HASH_CLEAR(hh, applier->known);
         arena_deinit(&applier->arena);
         free(applier);

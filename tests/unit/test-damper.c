@@ -161,6 +161,24 @@ static void test_backoff(void **unused _unused_) {
         assert_in_range(last, 240000, 360000);
 }
 
+/* Failing costs no tokens: there was no fight. */
+static void test_failing_is_no_fight(void **unused _unused_) {
+        _cleanup_(damper_freep) Damper *damper = NULL;
+
+        assert_int_equal(damper_new(&damper), 0);
+        for (size_t i = 0; i < 3 * DAMPER_TOKENS; i++) {
+                char signature[32];
+                DamperRequest request = mtu;
+
+                snprintf(signature, sizeof(signature), "try %zu", i);
+                request.signature = signature;
+                damper_begin(damper, 1000, false);
+                assert_int_equal(ask(damper, &request), DAMPER_GO);
+                refuse(damper, &request, REMEDY_NOW, -EBUSY);
+        }
+        assert_true(settle(damper, &mtu, 1000));
+}
+
 static void test_passing(void **unused _unused_) {
         _cleanup_(damper_freep) Damper *damper = NULL;
         uint64_t now = 1000, tries = 0;
@@ -284,6 +302,7 @@ int main(void) {
                 cmocka_unit_test(test_fresh_is_free), cmocka_unit_test(test_flaps),
                 cmocka_unit_test(test_state_fight), cmocka_unit_test(test_slow_fight),
                 cmocka_unit_test(test_backoff),     cmocka_unit_test(test_passing),
+                cmocka_unit_test(test_failing_is_no_fight),
                 cmocka_unit_test(test_event),       cmocka_unit_test(test_final),
                 cmocka_unit_test(test_forgotten),   cmocka_unit_test(test_pause),
                 cmocka_unit_test(test_memory),
