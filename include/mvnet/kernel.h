@@ -83,8 +83,9 @@ int kernel_apply(Kernel *kernel, const Op *const *ops, size_t n, OpResult *resul
  * event, by one of our own requests, or by the loss of events. A namespace that is not in the scope
  * any more, or is deleted, is let go at once: a socket would keep it alive.
  *
- * What the kernel tells nobody of (sysctls, GSO sizes, default routes, and of links that are down
- * alias, group, altnames and options) is as it was read last, until kernel_forget(). *ret_fd stays the kernel's and is readable when there is news. 0 or < 0.
+ * What nobody is told of (sysctls, GSO sizes; alias, group, altnames and options of links that are
+ * down), or we do not listen to (default routes), is as it was read last, until kernel_forget().
+ * *ret_fd stays the kernel's and is readable when there is news. 0 or < 0.
  */
 int kernel_watch(Kernel *kernel, int *ret_fd);
 
@@ -98,9 +99,9 @@ void kernel_forget(Kernel *kernel);
 void kernel_mark(Kernel *kernel);
 
 /*
- * Whether an event since the last kernel_mark(), or without one kernel_apply(), showed what `op`, one
- * of the requests since, asked for: then it was done, and what it is now is somebody else's doing.
- * Also true if that can't be told because events were lost. False without kernel_watch().
+ * Whether an event since the last kernel_mark(), or without one kernel_apply(), showed what `op`,
+ * one of the requests since, asked for: then it was done, and what it is now is somebody else's
+ * doing. Also true if that can't be told because events were lost. False without kernel_watch().
  */
 bool kernel_saw(Kernel *kernel, const Op *op);
 

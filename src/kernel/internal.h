@@ -66,7 +66,7 @@ static inline RealKernel *real_kernel(Kernel *kernel) {
 Space *space_get(RealKernel *kernel, const char *name);
 /* Takes over from the scope where the namespace is. 0 or -ENOMEM. */
 int space_declare(RealKernel *kernel, Space *space, const Namespace *netns);
-/* Idempotent. Not what was watched under that name: then `changed` says so. 0, NETNS_E_*, or < 0. */
+/* Idempotent. If it is not the one that was watched, `changed` says so. 0, NETNS_E_*, or < 0. */
 int space_open(RealKernel *kernel, Space *space);
 void space_close(RealKernel *kernel, Space *space);
 /* Opens what is not watched for a dump, and has it watched. 0, NETNS_E_*, or < 0. */
@@ -81,7 +81,7 @@ void spaces_close(RealKernel *kernel);
 const char *space_problem(int outcome);
 /* What `viewer` calls the namespace behind `netns_fd`, -1 if nothing. 0 or < 0. */
 int space_nsid(const Space *viewer, int netns_fd, int *ret_nsid);
-/* Numbers are remembered while both are watched, and so can't die. This forgets who had that one. */
+/* Numbers are remembered while both are watched, and can't die. This forgets who had that one. */
 void space_forget_nsid(Space *viewer, int nsid);
 /* What the others call this one, and what it calls them. */
 void space_forget_nsids(RealKernel *kernel, Space *space);

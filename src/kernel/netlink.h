@@ -113,7 +113,7 @@ int netlink_subscribe(Netlink *nl, unsigned group);
 int netlink_receive(Netlink *nl, NetlinkRow row, void *userdata);
 
 /*
- * Drops the events that are queued, as many as netlink_receive() would deliver, unread and for a
- * tenth of the price. NETLINK_E_OVERRUN: others were lost before. Sets ret_n in any case.
+ * Drops the events that are queued, unread, as many as netlink_receive() would deliver.
+ * NETLINK_E_OVERRUN: others were lost before. Sets ret_n in any case.
  */
 int netlink_discard(Netlink *nl, size_t *ret_n);

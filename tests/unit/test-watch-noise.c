@@ -230,7 +230,8 @@ static void test_noise_of_addresses(void **state) {
 
         set_scene(listener);
         assert_int_equal(run("for i in $(seq 2 4); do for j in $(seq 250); do "
-                             "echo addr add 10.0.$i.$j/32 dev l1; done; done | ip -n loud -b -"), 0);
+                             "echo addr add 10.0.$i.$j/32 dev l1; done; done |"
+                             "ip -n loud -b -"), 0);
         look(world);
         child = start_flood("loud", "l0", build_address);
         await_noise(listener);
