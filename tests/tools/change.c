@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What somebody does to a link by hand, said in words, and whether a message shows that it is so. */
+/* What somebody does to a link by hand, in words, and whether a message shows that it is so. */
 
 #include "rtnl.h"
 
@@ -151,6 +151,11 @@ void change_parse(Change *change, const char *text) {
         errx(2, "what is '%s': %s", word, text);
 }
 
+void change_free(Change *change) {
+        free(change->words);
+        *change = (Change){};
+}
+
 /* To the kernel. */
 
 static void put_number(struct nlmsghdr *request, unsigned attr, unsigned size, uint64_t value) {
@@ -175,8 +180,7 @@ static void put_created(const Change *change, Rtnl *rtnl, struct nlmsghdr *reque
 
         request->nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
         if (change->parent)
-                mnl_attr_put_u32(request, IFLA_LINK,
-                                 (uint32_t)rtnl_ifindex(rtnl, change->parent));
+                mnl_attr_put_u32(request, IFLA_LINK, (uint32_t)rtnl_ifindex(rtnl, change->parent));
         mnl_attr_put_u32(request, IFLA_GROUP, change->group);
         info = mnl_attr_nest_start(request, IFLA_LINKINFO);
         mnl_attr_put_strz(request, IFLA_INFO_KIND, change->kind);

@@ -3,13 +3,13 @@
  * Somebody who does things to links by hand, if need be very fast. CHANGE is as in rtnl.h, one
  * argument each.
  *
- *   meddle set CHANGE...                  each once; the exit code is the errno of the first refusal
- *   meddle is CHANGE...                   whether each is so; exit code 1 if one is not
- *   meddle fight SECONDS SPEED CHANGE...  again and again, in turn: `tight` is as fast as can be,
- *                                         a number is so many a second, and `reactive` answers every
- *                                         message that shows something else than the first CHANGE
- *   meddle flood N SEED CHANGE...         N of them, drawn by lot
- *   meddle churn SECONDS PARENT           macvlans on PARENT come and go in dozens
+ *   meddle set CHANGE...                 each once; exit code: the errno of the first refusal
+ *   meddle is CHANGE...                  whether each is so; exit code 1 if one is not
+ *   meddle fight SECONDS SPEED CHANGE... again and again, in turn: `tight` is as fast as can be, a
+ *                                        number is so many a second, and `reactive` answers each
+ *                                        message that shows something else than the first CHANGE
+ *   meddle flood N SEED CHANGE...        N of them, drawn by lot
+ *   meddle churn SECONDS PARENT          macvlans on PARENT come and go in dozens
  *
  * The last three print how many requests there were, and how many in a second.
  */

@@ -115,6 +115,13 @@ static void watch_all(const Lines *before, bool *changed) {
                 closedir(folder);
 }
 
+static void unwatch_all(void) {
+        while (n_watches > 0) {
+                rtnl_close(watches[--n_watches].rtnl);
+                free(watches[n_watches].netns);
+        }
+}
+
 /* A change that is undone before anybody looks is still seen in what is told of it. */
 static int take_event(const struct nlmsghdr *message, void *userdata) {
         const Watch *from = userdata;
@@ -181,6 +188,9 @@ static int run_back(double seconds, char **command) {
                 printf("%s %.0f us\n",
                        lines_equal(&before, &have, true) ? "in place" : "re-created",
                        (now - begin) * 1e6);
+        unwatch_all();
+        lines_free(&before);
+        lines_free(&have);
         return !changed ? 3 : !equal;
 }
 

@@ -139,7 +139,10 @@ int main(int argc, char **argv) {
                         parse(&mends[j - 4], argv[j], i % objects);
                 times[n] = (ourselves ? mend : watch)(&broken, mends, argc - 4);
                 n += times[n] >= 0;
-                /* Whoever repairs comes to rest: what breaks right after that is let wait a little. */
+                change_free(&broken);
+                for (int j = 4; j < argc; j++)
+                        change_free(&mends[j - 4]);
+                /* Let it come to rest: what breaks right after a repair is let wait a little. */
                 usleep(ourselves ? 1000 : 150000 + i % 17 * 1000);
         }
         qsort(times, n, sizeof(*times), compare);

@@ -76,6 +76,7 @@ typedef struct Change {
 } Change;
 
 void change_parse(Change *change, const char *text);
+void change_free(Change *change);
 /* The request, into at least 1,024 bytes. */
 struct nlmsghdr *change_build(const Change *change, Rtnl *rtnl, void *buffer);
 int change_make(const Change *change, Rtnl *rtnl); /* 0 or the kernel's answer */

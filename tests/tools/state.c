@@ -182,8 +182,8 @@ typedef struct Writer {
         char prefix[128];
 } Writer;
 
-static void __attribute__((format(printf, 2, 3))) say(const Writer *writer, const char *format,
-                                                      ...) {
+static void __attribute__((format(printf, 2, 3)))
+say(const Writer *writer, const char *format, ...) {
         char text[4096];
         int n = snprintf(text, sizeof(text), "%s ", writer->prefix);
         va_list list;
@@ -227,11 +227,13 @@ static bool among(unsigned number, const unsigned char *list) {
 }
 
 /* Counters, timers and what others decide; and what has a line of its own. */
+/* clang-format off */
 static const unsigned char quiet_link[] = {
         IFLA_IFNAME, IFLA_LINK, IFLA_QDISC, IFLA_STATS, IFLA_MASTER, IFLA_MAP, IFLA_OPERSTATE,
         IFLA_LINKINFO, IFLA_STATS64, IFLA_AF_SPEC, IFLA_CARRIER, IFLA_CARRIER_CHANGES,
         IFLA_LINK_NETNSID, IFLA_EVENT, IFLA_CARRIER_UP_COUNT, IFLA_CARRIER_DOWN_COUNT,
-        IFLA_PROP_LIST, IFLA_PERM_ADDRESS, IFLA_PROMISCUITY, 61 /* IFLA_ALLMULTI */, IFLA_TSO_MAX_SIZE, IFLA_TSO_MAX_SEGS, 0,
+        IFLA_PROP_LIST, IFLA_PERM_ADDRESS, IFLA_PROMISCUITY, 61 /* IFLA_ALLMULTI */,
+        IFLA_TSO_MAX_SIZE, IFLA_TSO_MAX_SEGS, 0,
 };
 static const unsigned char quiet_bridge[] = {
         IFLA_BR_ROOT_ID, IFLA_BR_BRIDGE_ID, IFLA_BR_ROOT_PORT, IFLA_BR_ROOT_PATH_COST,
@@ -248,6 +250,7 @@ static const unsigned char quiet_port[] = {
         IFLA_BRPORT_MCAST_EHT_HOSTS_CNT, 41 /* IFLA_BRPORT_MCAST_N_GROUPS */, 0,
 };
 static const unsigned char quiet_none[] = {0};
+/* clang-format on */
 
 /* In whatever order the kernel keeps them. */
 static const struct {
