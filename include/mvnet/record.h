@@ -48,8 +48,8 @@ RecordEntry *record_find(const Record *record, const char *path);
 /* The entry of the link with this identity that we made, or NULL. */
 RecordEntry *record_find_link(const Record *record, uint64_t netns, int ifindex);
 /*
- * The same for a link that is there. The kernel gives an ifindex again, to who asks for it at once:
- * so the link must bear our mark, or the group that we gave it instead, or else still have its name.
+ * The same for a link that is there. The kernel gives an ifindex again, at once to who asks for it:
+ * so the link must bear our mark, or the group that we gave it instead, or still have its name.
  */
 RecordEntry *record_of_link(const Record *record, const Link *have);
 bool record_is_link(const RecordEntry *entry, const Link *have); /* given that the numbers agree */

@@ -231,7 +231,9 @@ int settlement_new(Kernel *kernel, const Network *wanted, Store *store,
                 .backoff_ms = BACKOFF_MIN_MS,
                 .poll_ms = POLL_MIN_MS,
         };
-        r = outcome_init(&settlement->outcome);
+        settlement->options.noisy = arena_strdup(&settlement->arena, options->noisy);
+        r = options->noisy && !settlement->options.noisy ? -ENOMEM
+                                                         : outcome_init(&settlement->outcome);
         if (r < 0) {
                 settlement_free(settlement);
                 return r;

@@ -52,8 +52,8 @@ int settle(Kernel *kernel, const Network *wanted, Store *store, const SettleOpti
 /*
  * The same piece by piece, for who has other things to do in between. A piece is a look at the
  * kernel with a plan, or one slice of requests, so it takes some 10 ms as a rule; a request can
- * block for longer while somebody else holds RTNL. Options are copied, what they and the arguments
- * point to must outlive the settlement.
+ * block for longer while somebody else holds RTNL. Options are copied; what they and the arguments
+ * point to, but for `noisy`, must outlive the settlement.
  */
 typedef struct Settlement Settlement;
 
