@@ -3,43 +3,68 @@
 
 #include "mvnet/schema.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
 
-static int own_row(const Schema *schema, const char *key) {
-        for (size_t i = 0; i < schema->n; i++)
-                if (streq(schema->rows[i].key, key))
-                        return (int)i;
-        return -1;
-}
+/* A schema that is like another, as one table. */
+typedef struct Layout {
+        const Schema *schema;
+        size_t n;
+        const Row *rows[ROWS_MAX];
+} Layout;
 
 /* Own rows that replace an inherited one stand in its place, not at the end. */
-static bool replaces(const Schema *schema, size_t i) {
-        return schema->like && schema_find(schema->like, schema->rows[i].key) >= 0;
+static void lay_out(const Schema *schema, Layout *ret) {
+        size_t inherited = schema->like ? schema_size(schema->like) : 0;
+
+        ret->n = inherited;
+        for (size_t i = 0; i < inherited; i++)
+                ret->rows[i] = schema_row(schema->like, i);
+        for (size_t own = 0; own < schema->n; own++) {
+                size_t i = 0;
+
+                while (i < inherited && !streq(ret->rows[i]->key, schema->rows[own].key))
+                        i++;
+                if (i == inherited)
+                        i = ret->n++;
+                assert(ret->n <= ROWS_MAX);
+                ret->rows[i] = &schema->rows[own];
+        }
+        ret->schema = schema;
+}
+
+/* Made when it is first asked for; there are as many as there are kinds that are like others. */
+static const Layout *find_layout(const Schema *schema) {
+        static Layout layouts[64];
+        static size_t n;
+
+        for (size_t i = 0; i < n; i++)
+                if (layouts[i].schema == schema)
+                        return &layouts[i];
+        schema_size(schema->like); /* so that it has its place before ours is taken */
+        assert(n < ELEMENTSOF(layouts));
+        lay_out(schema, &layouts[n]);
+        return &layouts[n++];
+}
+
+/* The nearest schema that has rows of its own: to add none is to be the same. */
+static const Schema *plain(const Schema *schema) {
+        while (schema->like && schema->n == 0)
+                schema = schema->like;
+        return schema;
 }
 
 size_t schema_size(const Schema *schema) {
-        size_t n = schema->like ? schema_size(schema->like) : 0;
-
-        for (size_t i = 0; i < schema->n; i++)
-                n += !replaces(schema, i);
-        return n;
+        schema = plain(schema);
+        return schema->like ? find_layout(schema)->n : schema->n;
 }
 
 const Row *schema_row(const Schema *schema, size_t i) {
-        size_t inherited = schema->like ? schema_size(schema->like) : 0;
-
-        if (i < inherited) {
-                const Row *row = schema_row(schema->like, i);
-                int own = schema->n ? own_row(schema, row->key) : -1;
-
-                return own >= 0 ? &schema->rows[own] : row;
-        }
-        i -= inherited;
-        for (size_t own = 0; own < schema->n; own++)
-                if (!replaces(schema, own) && i-- == 0)
-                        return &schema->rows[own];
-        return NULL;
+        schema = plain(schema);
+        if (i >= schema_size(schema))
+                return NULL;
+        return schema->like ? find_layout(schema)->rows[i] : &schema->rows[i];
 }
 
 int schema_find(const Schema *schema, const char *key) {

@@ -172,6 +172,38 @@ static void test_inheritance(_unused_ void **state) {
         foreach_table(check_inheritance);
 }
 
+/* Whoever is asked first, an heir's heir has all rows, in the order in which they came. */
+static void test_heirs(_unused_ void **state) {
+        static const Row first[] = {{.key = "a", .nla = 1}, {.key = "b", .nla = 2}};
+        static const Row second[] = {{.key = "b", .nla = 3}, {.key = "c", .nla = 4}};
+        static const Row third[] = {{.key = "d", .nla = 5}, {.key = "a", .nla = 6}};
+        static const Schema one = {.name = "one", .rows = first, .n = 2},
+                            two = {.name = "two", .rows = second, .n = 2, .like = &one},
+                            same = {.name = "same", .like = &two},
+                            three = {.name = "three", .rows = third, .n = 2, .like = &same};
+        static const struct {
+                const Schema *schema;
+                const char *keys;
+                uint16_t numbers[5];
+        } expected[] = {
+                {&three, "abcd", {6, 3, 4, 5}},
+                {&same, "abc", {1, 3, 4}},
+                {&two, "abc", {1, 3, 4}},
+                {&one, "ab", {1, 2}},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(expected); i++) {
+                const Schema *schema = expected[i].schema;
+
+                assert_int_equal(schema_size(schema), strlen(expected[i].keys));
+                for (size_t j = 0; j < schema_size(schema); j++) {
+                        assert_int_equal(*schema_row(schema, j)->key, expected[i].keys[j]);
+                        assert_int_equal(schema_row(schema, j)->nla, expected[i].numbers[j]);
+                }
+                assert_null(schema_row(schema, schema_size(schema)));
+        }
+}
+
 static void check_names(const Row *row) {
         for (const Name *name = row->names; name->name; name++) {
                 check(name->name[0] && !strpbrk(name->name, " ,:[]{}#&*!|>'\"%@`"));
@@ -771,6 +803,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_tables),
                 cmocka_unit_test(test_inheritance),
+                cmocka_unit_test(test_heirs),
                 cmocka_unit_test(test_rows),
                 cmocka_unit_test(test_allowed),
                 cmocka_unit_test(test_defaults),
