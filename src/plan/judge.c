@@ -62,16 +62,13 @@ static bool judge_lower(Planner *planner, LinkPlan *link) {
 static bool judge_netns(Planner *planner, LinkPlan *link) {
         const Namespace *wanted = link->wanted->netns;
         const Namespace *have = network_find_namespace(planner->have, wanted->name);
+        const PlanItem *item;
 
         if (wanted->type == NETNS_HOST || (have && have->exists))
                 return true;
-        for (size_t i = 0; i < planner->plan->n_items; i++) {
-                const PlanItem *item = planner->plan->items[i];
-
-                if (item->type == ITEM_NETNS && streq(item->path, wanted->name) &&
-                    item->verdict == VERDICT_CREATE)
-                        return true;
-        }
+        item = planner_netns_item(planner, wanted->name);
+        if (item && item->verdict == VERDICT_CREATE)
+                return true;
         judge(link, VERDICT_WAITING, planner_text(planner, "waiting for namespace %s",
                                                   wanted->name));
         return false;

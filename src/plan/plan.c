@@ -54,6 +54,17 @@ static bool grow(Planner *planner, void *items, size_t n, size_t *allocated) {
         return true;
 }
 
+static void add_netns_item(Planner *planner, PlanItem *item) {
+        NetnsItem *of = arena_new(planner->arena, NetnsItem);
+
+        if (!of) {
+                planner->failed = true;
+                return;
+        }
+        of->item = item;
+        HASH_ADD_KEYPTR(hh, planner->netns_items, item->path, strlen(item->path), of);
+}
+
 PlanItem *planner_item(Planner *planner, ItemType type, const char *path, const char *kind,
                        Location at) {
         static PlanItem nowhere; /* so that callers need not ask; failed is set */
@@ -67,7 +78,16 @@ PlanItem *planner_item(Planner *planner, ItemType type, const char *path, const 
         *item = (PlanItem){
                 .type = type, .path = path, .kind = kind ? kind : "", .reason = "", .at = at};
         plan->items[plan->n_items++] = item;
+        if (type == ITEM_NETNS)
+                add_netns_item(planner, item);
         return item;
+}
+
+PlanItem *planner_netns_item(const Planner *planner, const char *name) {
+        NetnsItem *of = NULL;
+
+        HASH_FIND_STR(planner->netns_items, name, of);
+        return of ? of->item : NULL;
 }
 
 void planner_line(Planner *planner, PlanItem *item, const char *key, const char *from,
@@ -201,6 +221,7 @@ int plan_new(const Network *wanted, const Network *have, const Record *record, P
         HASH_CLEAR(by_have, planner.existing);
         HASH_CLEAR(hh, planner.uppers);
         HASH_CLEAR(hh, planner.numbered);
+        HASH_CLEAR(hh, planner.netns_items);
         if (planner.failed)
                 return -ENOMEM;
         *ret = plan;

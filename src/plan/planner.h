@@ -81,6 +81,11 @@ typedef struct Numbered {
         UT_hash_handle hh;
 } Numbered;
 
+typedef struct NetnsItem {
+        PlanItem *item;
+        UT_hash_handle hh;
+} NetnsItem;
+
 typedef struct Planner {
         Plan *plan;
         Arena *arena;
@@ -94,6 +99,7 @@ typedef struct Planner {
         Step **steps;
         size_t n_steps, allocated;
         size_t items_allocated;
+        NetnsItem *netns_items; /* uthash by path */
         bool ipv6;   /* the kernel has it: the host's lo says so */
         bool failed; /* out of memory: asked once, at the end */
 } Planner;
@@ -140,6 +146,7 @@ void planner_guard(Planner *planner);
 /* plan.c */
 PlanItem *planner_item(Planner *planner, ItemType type, const char *path, const char *kind,
                        Location at);
+PlanItem *planner_netns_item(const Planner *planner, const char *name); /* NULL: none yet */
 void planner_line(Planner *planner, PlanItem *item, const char *key, const char *from,
                   const char *to, Location at);
 void planner_forget(Planner *planner, const char *path, const char *key);

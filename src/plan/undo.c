@@ -216,14 +216,10 @@ static void undo_link_object(Planner *planner, const RecordEntry *entry, const c
 }
 
 static PlanItem *netns_item(Planner *planner, const char *name) {
-        for (size_t i = 0; i < planner->plan->n_items; i++) {
-                PlanItem *item = planner->plan->items[i];
+        PlanItem *item = planner_netns_item(planner, name);
 
-                if (item->type == ITEM_NETNS && streq(item->path, name))
-                        return item;
-        }
-        return planner_item(planner, ITEM_NETNS, planner_text(planner, "%s", name), "namespace",
-                            (Location){});
+        return item ? item : planner_item(planner, ITEM_NETNS, planner_text(planner, "%s", name),
+                                          "namespace", (Location){});
 }
 
 static void undo_netns_object(Planner *planner, const RecordEntry *entry, const char *name,
