@@ -107,6 +107,8 @@ typedef struct LinkKind {
          */
         int (*verify)(const AttrSet *common, const AttrSet *options, const char **ret_key,
                       const char **ret_reason);
+        /* The same of what one of its ports is told. */
+        int (*verify_port)(const AttrSet *port, const char **ret_key, const char **ret_reason);
 } LinkKind;
 
 extern const LinkKind *const link_kinds[]; /* all, in the order of the build's list */
@@ -115,8 +117,9 @@ extern const size_t link_kinds_n;
 const LinkKind *link_kind_find(const char *name);    /* NULL: unknown */
 const LinkKind *link_kind_family(const LinkKind *kind); /* the root of its `like` chain */
 bool link_kind_is(const LinkKind *kind, uint32_t flag); /* or one it is like; NULL is nothing */
-/* The kind's rules between rows; 0, or > 0 as LinkKind.verify says. */
+/* The kind's rules between rows, and its master's; 0, or > 0 as LinkKind.verify says. */
 int link_verify(const struct Link *link, const char **ret_key, const char **ret_reason);
+int link_verify_port(const struct Link *link, const char **ret_key, const char **ret_reason);
 const Schema *link_kind_port_schema(const char *name);  /* "bridge-port"; NULL: unknown */
 
 /* What every link has (IFLA_* of RTM_NEWLINK), and the rows the engine itself speaks of. */

@@ -9,6 +9,7 @@
 
 #include <sys/socket.h>
 #include <errno.h>
+#include <stdio.h>
 
 void link_config_path(const Link *link, const char *key, Buf *ret) {
         if (!streq(link->netns->name, HOST))
@@ -320,8 +321,13 @@ static Location key_at(const AttrSet *set, const char *key) {
 
 static void verify_link(Check *check, const Link *link) {
         const char *key = NULL, *reason = NULL;
+        char path[64];
         Location at;
 
+        if (link_verify_port(link, &key, &reason) > 0) {
+                snprintf(path, sizeof(path), "%s.%s", link->port.schema->name, key);
+                check_problem(check, link, path, key_at(&link->port, key), "%s", reason);
+        }
         if (!link->kind || link_verify(link, &key, &reason) <= 0)
                 return;
         at = key_at(&link->options, key);

@@ -206,11 +206,36 @@ static int verify(const AttrSet *common _unused_, const AttrSet *options, const 
         return 0;
 }
 
+static bool is_off(const AttrSet *set, const char *key) {
+        const Value *value = attrset_get(set, key);
+
+        return value && !value->number;
+}
+
+/* As br_setport has it (6.2, 4.15). */
+static int verify_port(const AttrSet *port, const char **ret_key, const char **ret_reason) {
+        const Value *mab = attrset_get(port, "mab"), *locked = attrset_get(port, "locked");
+        const Value *mask = attrset_get(port, "group-fwd-mask");
+
+        if (mab && mab->number && (!locked || !locked->number || is_off(port, "learning"))) {
+                *ret_key = "mab";
+                *ret_reason = "needs locked, and learning";
+                return 1;
+        }
+        if (mask && mask->number & 2) {
+                *ret_key = "group-fwd-mask";
+                *ret_reason = "bit 1 (PAUSE) is never forwarded";
+                return 1;
+        }
+        return 0;
+}
+
 const LinkKind link_kind_bridge = {
         .name = "bridge",
         .options = {.name = "bridge", .rows = rows, .n = ELEMENTSOF(rows)},
         .port = {.name = "bridge-port", .rows = port_rows, .n = ELEMENTSOF(port_rows)},
         .flags = KIND_MASTER | KIND_IMMUTABLE_NETNS | KIND_SOLID | KIND_MTU_PORTED,
         .verify = verify,
+        .verify_port = verify_port,
         .doc = "A switch: links are its ports.",
 };

@@ -47,6 +47,15 @@ int link_verify(const Link *link, const char **ret_key, const char **ret_reason)
         return 0;
 }
 
+int link_verify_port(const Link *link, const char **ret_key, const char **ret_reason) {
+        const Schema *schema = link->port.schema;
+
+        for (size_t i = 0; schema && i < link_kinds_n; i++)
+                if (&link_kinds[i]->port == schema && link_kinds[i]->verify_port)
+                        return link_kinds[i]->verify_port(&link->port, ret_key, ret_reason);
+        return 0;
+}
+
 const Schema *link_kind_port_schema(const char *name) {
         for (size_t i = 0; i < link_kinds_n; i++)
                 if (link_kinds[i]->port.name && streq(link_kinds[i]->port.name, name))
