@@ -19,6 +19,13 @@ typedef struct Object {
         Location at;
 } Object;
 
+/* An exact list that a file has, be it empty. */
+typedef struct Declared {
+        struct Declared *next;
+        const ObjectType *type; /* OBJECT_EXACT */
+        Location at;
+} Declared;
+
 typedef struct Link {
         const char *name;
         struct Namespace *netns;
@@ -32,6 +39,7 @@ typedef struct Link {
         Location at;
 
         /* wanted */
+        Declared *declared;
         bool far_end; /* comes into being with its peer, which was declared for both */
 
         /* have */
@@ -104,6 +112,9 @@ int link_set_kind(Link *link, const LinkKind *kind); /* gives it the option rows
 int link_set_port(Link *link, const Schema *schema); /* likewise, as a port */
 Object *link_add_object(Link *link, const ObjectType *type);
 Object *namespace_add_object(Namespace *netns, const ObjectType *type);
+
+int link_declare(Link *link, const ObjectType *type, Location at); /* 0 or -ENOMEM */
+const Declared *link_declared(const Link *link, const ObjectType *type); /* NULL: no file has it */
 
 void namespace_remove_link(Link *link); /* its memory stays in the arena */
 int namespace_rename_link(Link *link, const char *name);

@@ -172,11 +172,12 @@ enum {
         OBJECT_IN_NETNS = 1 << 1,
         OBJECT_MAP = 1 << 2,      /* written as a map KEY: VALUE, not as a list */
         OBJECT_LATE = 1 << 3,     /* after all options of the link: they decide what it can have */
+        OBJECT_EXACT = 1 << 4,    /* on links: what is there and not in the list, once one is, goes */
 };
 
 /*
  * An object is identified by its CHANGE_KEY rows under its link or namespace. Lists of objects are
- * additive: what others put there stays.
+ * additive (what others put there stays), unless the type says OBJECT_EXACT.
  */
 typedef struct ObjectType {
         Schema schema; /* schema.name is the key in the file: "addresses" */

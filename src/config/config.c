@@ -196,10 +196,12 @@ int config_build(Network *network, const Node *root, Report *report) {
 
 /* A load. */
 
-/* Lists of objects unite, and so do ports, which are one side of an edge; all others are exact. */
+/* Most lists of objects unite, and so do ports, one side of an edge; all others are exact. */
 static bool list_is_additive(const char *key) {
-        return object_type_find(key, OBJECT_ON_LINK | OBJECT_IN_NETNS) ||
-               streq(key, schema_row(&link_schema, LINK_PORTS)->key);
+        const ObjectType *type = object_type_find(key, OBJECT_ON_LINK | OBJECT_IN_NETNS);
+
+        return type ? !(type->flags & OBJECT_EXACT)
+                    : streq(key, schema_row(&link_schema, LINK_PORTS)->key);
 }
 
 /* *ret_whole is false if a file could not be read as YAML: what it declares is not known then. */

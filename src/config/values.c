@@ -335,6 +335,8 @@ int build_objects(Build *build, Namespace *netns, Link *link, const ObjectType *
         if (!node_expect(build, node, map ? NODE_MAP : NODE_LIST,
                          map ? "{KEY: VALUE}" : "[ENTRY, …]"))
                 return 0;
+        if (link && type->flags & OBJECT_EXACT && link_declare(link, type, node->key_at) < 0)
+                return -ENOMEM;
         for (const Node *child = node->first; child; child = child->next) {
                 size_t mark = map ? path_push(build, child->key) : build->path.size;
                 int r = map ? build_pair(build, netns, link, type, child)

@@ -63,6 +63,8 @@ static void print_heading(const char *name, const char *doc) {
 }
 
 static const char *object_shape(const ObjectType *type) {
+        if (type->flags & OBJECT_EXACT)
+                return "exact list";
         return (type->flags & OBJECT_MAP) != 0 ? "additive map" : "additive list";
 }
 

@@ -96,6 +96,24 @@ Object *namespace_add_object(Namespace *netns, const ObjectType *type) {
         return object_append(&netns->network->arena, &netns->objects, &netns->last, type);
 }
 
+int link_declare(Link *link, const ObjectType *type, Location at) {
+        Declared *declared = arena_new(&link->netns->network->arena, Declared);
+
+        if (!declared)
+                return -ENOMEM;
+        *declared = (Declared){.next = link->declared, .type = type, .at = at};
+        link->declared = declared;
+        return 0;
+}
+
+const Declared *link_declared(const Link *link, const ObjectType *type) {
+        const Declared *declared = link->declared;
+
+        while (declared && declared->type != type)
+                declared = declared->next;
+        return declared;
+}
+
 void namespace_remove_link(Link *link) {
         HASH_DEL(link->netns->links, link);
 }

@@ -133,7 +133,27 @@ static bool survives(const Planner *planner, const LinkPlan *link, const Object 
                link_state(link->wanted) != LINK_STATE_DOWN;
 }
 
+/* Of a list that counts as a whole: there, and not in it. */
+static bool is_surplus(const Link *wanted, const Object *have) {
+        return have->type->flags & OBJECT_EXACT && link_declared(wanted, have->type) &&
+               !object_find(wanted->objects, have);
+}
+
+/* First, so that none takes the place of what comes. */
+static void remove_surplus(Planner *planner, LinkPlan *link) {
+        if (!link->wanted->declared || !link->have || link->create)
+                return;
+        for (const Object *have = link->have->objects; have; have = have->next) {
+                if (!is_surplus(link->wanted, have) || !survives(planner, link, have))
+                        continue;
+                object_step(planner, OP_OBJECT_DEL, object_stage(planner, link, have), link, have);
+                planner_line(planner, link->item, have->type->schema.name, key_text(planner, have),
+                             NULL, link_declared(link->wanted, have->type)->at);
+        }
+}
+
 void planner_objects(Planner *planner, LinkPlan *link) {
+        remove_surplus(planner, link);
         for (const Object *wanted = link->wanted->objects; wanted; wanted = wanted->next) {
                 Object *have = link->have && !link->create
                         ? object_find(link->have->objects, wanted) : NULL;
@@ -163,6 +183,9 @@ bool planner_objects_differ(const LinkPlan *link) {
                 if (!have || attrset_diff(&wanted->set, &have->set, true, NULL))
                         return true;
         }
+        for (const Object *have = link->have->objects; have; have = have->next)
+                if (is_surplus(link->wanted, have))
+                        return true;
         return false;
 }
 

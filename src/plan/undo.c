@@ -195,7 +195,9 @@ static void undo_link_object(Planner *planner, const RecordEntry *entry, const c
         }
         if (link && link->remove)
                 return; /* goes with the link, and is forgotten once it is gone */
-        if (link && link->wanted && find_by_key(link->wanted->objects, type, key))
+        if (link && link->wanted &&
+            (find_by_key(link->wanted->objects, type, key) ||
+             link_declared(link->wanted, object->type))) /* goes with what is not in its list */
                 return;
         if (!link)
                 link = drop(planner, entry, have);
