@@ -91,6 +91,8 @@ enum {
         KIND_DATA_ALWAYS = 1 << 17,    /* INFO_DATA must be there, empty or not */
         KIND_FOREIGN = 1 << 18,        /* somebody else makes it: waited for, never made */
         KIND_TAP = 1 << 19,            /* packets wait for a reader, in a queue of 500 */
+        KIND_NO_ARP = 1 << 20,         /* comes without ARP and multicast */
+        KIND_MAC_ONCE = 1 << 21,       /* its MAC can be set only while it is made */
 };
 
 typedef struct LinkKind {
@@ -99,6 +101,7 @@ typedef struct LinkKind {
         Schema port;      /* IFLA_INFO_SLAVE_DATA of its ports, in a file under port.name */
         uint32_t flags;   /* KIND_* */
         const struct LinkKind *like; /* same family: flags and rules come with it */
+        uint32_t mtu, txqueuelen; /* what the kernel gives a new one; 0: 1500, 1000 */
         const char *loose; /* the boolean option that lifts what ties it to the parent's state */
         const char *doc;
         /*
@@ -117,6 +120,8 @@ extern const size_t link_kinds_n;
 const LinkKind *link_kind_find(const char *name);    /* NULL: unknown */
 const LinkKind *link_kind_family(const LinkKind *kind); /* the root of its `like` chain */
 bool link_kind_is(const LinkKind *kind, uint32_t flag); /* or one it is like; NULL is nothing */
+/* What the kernel gives a new link of this kind (NULL: of any) where no table can tell. */
+bool link_kind_default(const LinkKind *kind, size_t link_row, uint64_t *ret);
 /* The kind's rules between rows, and its master's; 0, or > 0 as LinkKind.verify says. */
 int link_verify(const struct Link *link, const char **ret_key, const char **ret_reason);
 int link_verify_port(const struct Link *link, const char **ret_key, const char **ret_reason);

@@ -45,7 +45,9 @@ static bool common_row_fits(LinkBuild *lb, LinkRow row, const Node *node) {
                 return false;
         }
         if (row == LINK_MAC && link_kind_is(kind, KIND_NO_MAC)) {
-                not_a_key(lb, node, ": it has its parent's", 0);
+                not_a_key(lb, node, link_kind_is(kind, KIND_PARENT) ? ": it has its parent's"
+                                                                    : ": it has no MAC address",
+                          0);
                 return false;
         }
         return true;

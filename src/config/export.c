@@ -43,9 +43,6 @@ static const struct {
         const char *schema, *key, *values; /* with a space around each */
 } usual[] = {
         {"link", "txqueuelen", " 1000 500 "},
-        {"link", "arp", " true "},
-        {"link", "multicast", " true "},
-        {"link", "addr-gen-mode", " eui64 "},
         /* By speed: 10 Gbit/s and more, 1 Gbit/s, 100, 10 Mbit/s or unknown (br_if.c port_cost). */
         {"bridge-port", "cost", " 1 2 4 5 19 100 "},
 };
@@ -243,23 +240,28 @@ static bool mac_is_worth(const Link *link) {
 
 static bool mtu_is_worth(const Link *link) {
         const Link *parent = link_lower(link);
-        uint64_t mtu = link->common.values[LINK_MTU].number;
+        uint64_t mtu = link->common.values[LINK_MTU].number, usual_mtu = 0;
 
         if (parent && attrset_has(&parent->common, LINK_MTU))
                 return mtu != parent->common.values[LINK_MTU].number;
-        return mtu != 1500;
+        link_kind_default(link->kind, LINK_MTU, &usual_mtu);
+        return mtu != usual_mtu;
 }
 
 /* Ports of what mvnetd makes get `none` by policy: there the kernel's default has to be said. */
-static bool gen_mode_is_worth(Export *export, const Link *link) {
+static bool gen_mode_is_worth(const Link *link) {
         const Link *master = link_master(link);
         bool policy = is_ours(link) && master && link_kind_is(master->kind, KIND_SOLID);
         bool none = link->common.values[LINK_ADDR_GEN_MODE].number == 1;
+        uint64_t usual_mode = 0;
 
-        return policy ? !none : row_is_worth(export, &link->common, LINK_ADDR_GEN_MODE);
+        link_kind_default(link->kind, LINK_ADDR_GEN_MODE, &usual_mode);
+        return policy ? !none : link->common.values[LINK_ADDR_GEN_MODE].number != usual_mode;
 }
 
 static bool common_is_worth(Export *export, const Link *link, size_t row) {
+        uint64_t usual_number;
+
         if (!attrset_has(&link->common, row))
                 return false;
         if (row == LINK_STATE)
@@ -275,9 +277,13 @@ static bool common_is_worth(Export *export, const Link *link, size_t row) {
         if (row == LINK_MTU)
                 return mtu_is_worth(link);
         if (row == LINK_ADDR_GEN_MODE)
-                return gen_mode_is_worth(export, link);
-        if (row == LINK_ARP && link_kind_is(link->kind, KIND_NO_MAC))
+                return gen_mode_is_worth(link);
+        if (row == LINK_ARP && link_kind_is(link->kind, KIND_NO_MAC) &&
+            !link_kind_is(link->kind, KIND_NO_ARP))
                 return false; /* goes with the mode */
+        if (link_kind_default(link->kind, row, &usual_number) &&
+            usual_number == link->common.values[row].number)
+                return false;
         return row_is_worth(export, &link->common, row);
 }
 

@@ -106,7 +106,7 @@ static const char *const later_space_keys[] = {"routes", "rules", "nexthop-objec
 static const char *const later_kinds[] = {
         "bond",    "team",     "vrf",  "vxlan", "geneve", "gre",       "gretap", "ip6gre",
         "ip6gretap", "erspan", "ip6erspan", "ipip", "sit", "ip6tnl",   "vti",    "vti6",
-        "xfrm",    "dummy",    "ifb",  "nlmon", "netdevsim", "tun",    "tap",    "wireguard",
+        "xfrm",    "netdevsim", "tun",    "tap",    "wireguard",
         "macsec",  "hsr",      "netkit",
 };
 

@@ -286,7 +286,7 @@ int fake_change_mac(FakeKernel *kernel, Link *link, const uint8_t mac[6]) {
 
         if (!fake)
                 return -ENOMEM;
-        if (link_kind_is(link->kind, KIND_NO_MAC) || fake_is_loopback(link))
+        if (link_kind_is(link->kind, KIND_NO_MAC | KIND_MAC_ONCE) || fake_is_loopback(link))
                 return -EOPNOTSUPP;
         if (mac[0] & 1)
                 return -EADDRNOTAVAIL;
@@ -447,24 +447,20 @@ static int complete_address(FakeKernel *kernel, Link *link) {
 
 static uint64_t first_mtu(const Link *link) {
         const Link *parent = fake_parent(link);
+        uint64_t mtu = 0;
 
         if (parent && (link_kind_is(link->kind, KIND_MTU_BOUND) ||
                        link_kind_is(link->kind, KIND_MTU_FOLLOWS)))
                 return number(parent, LINK_MTU);
-        return fake_is_loopback(link) ? MTU_LOOPBACK : MTU_DEFAULT;
+        link_kind_default(link->kind, LINK_MTU, &mtu);
+        return fake_is_loopback(link) ? MTU_LOOPBACK : mtu;
 }
 
 int fake_complete(FakeKernel *kernel, Link *link) {
-        static const struct {
-                LinkRow row;
-                uint64_t number;
-        } given[] = {
-                {LINK_STATE, LINK_STATE_DOWN},
-                {LINK_TXQUEUELEN, 1000},
-                {LINK_ARP, true},
-                {LINK_MULTICAST, true},
-                {LINK_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_EUI64},
+        static const LinkRow given[] = {
+                LINK_TXQUEUELEN, LINK_ARP, LINK_MULTICAST, LINK_ADDR_GEN_MODE,
         };
+        uint64_t value = 0;
         FakeSpace *space;
         int r;
 
@@ -475,8 +471,11 @@ int fake_complete(FakeKernel *kernel, Link *link) {
                 return -ENOENT;
         link->ifindex = ++space->last_ifindex;
         for (size_t i = 0; i < ELEMENTSOF(given); i++)
-                if (!attrset_has(&link->common, given[i].row))
-                        set_number(link, given[i].row, given[i].number);
+                if (!attrset_has(&link->common, given[i]) &&
+                    link_kind_default(link->kind, given[i], &value))
+                        set_number(link, given[i], value);
+        if (!attrset_has(&link->common, LINK_STATE))
+                set_number(link, LINK_STATE, LINK_STATE_DOWN);
         if (!attrset_has(&link->common, LINK_MTU))
                 set_number(link, LINK_MTU, first_mtu(link));
         r = fake_fill(kernel, &link->options, true);

@@ -3,6 +3,8 @@
 
 #include "mvnet/network.h"
 
+#include <linux/if_link.h>
+
 #include "kinds.h"
 
 #define DECLARE(name) extern const LinkKind link_kind_##name;
@@ -37,6 +39,26 @@ bool link_kind_is(const LinkKind *kind, uint32_t flag) {
         for (; kind; kind = kind->like)
                 if (kind->flags & flag)
                         return true;
+        return false;
+}
+
+bool link_kind_default(const LinkKind *kind, size_t link_row, uint64_t *ret) {
+        switch (link_row) {
+        case LINK_MTU:
+                *ret = kind && kind->mtu ? kind->mtu : 1500;
+                return true;
+        case LINK_TXQUEUELEN:
+                *ret = kind && kind->txqueuelen ? kind->txqueuelen
+                                                : link_kind_is(kind, KIND_TAP) ? 500 : 1000;
+                return true;
+        case LINK_ARP:
+        case LINK_MULTICAST:
+                *ret = !link_kind_is(kind, KIND_NO_ARP);
+                return true;
+        case LINK_ADDR_GEN_MODE:
+                *ret = IN6_ADDR_GEN_MODE_EUI64;
+                return true;
+        }
         return false;
 }
 

@@ -115,16 +115,24 @@ static bool is_fixed_change(const Row *row, const Value *from, const Value *to) 
         return row->names && ((a && a->fixed) || (b && b->fixed));
 }
 
+static Change row_change(const LinkKind *kind, const Row *row) {
+        if (link_kind_is(kind, KIND_MAC_ONCE) && row == schema_row(&link_schema, LINK_MAC))
+                return CHANGE_CREATE;
+        return row->change;
+}
+
 /* The first row that only a new link can change. */
-static const Row *create_only(const AttrSet *target, const AttrSet *have, RowSet differ,
-                              size_t *ret_row) {
+static const Row *create_only(const LinkKind *kind, const AttrSet *target, const AttrSet *have,
+                              RowSet differ, size_t *ret_row) {
         size_t i;
 
         ROWSET_FOREACH(i, differ) {
                 const Row *row = schema_row(target->schema, i);
                 bool known = have->schema == target->schema && attrset_has(have, i);
 
-                if (row->change == CHANGE_CREATE || row->change == CHANGE_KEY ||
+                Change change = row_change(kind, row);
+
+                if (change == CHANGE_CREATE || change == CHANGE_KEY ||
                     (known && is_fixed_change(row, &have->values[i], &target->values[i]))) {
                         *ret_row = i;
                         return row;
@@ -174,14 +182,15 @@ static void judge_existing(Planner *planner, LinkPlan *link) {
         planner_aim(planner, link);
         if (planner->failed || link_is_physical(wanted))
                 return;
-        row = create_only(&link->target->options, &have->options, link->differ[SECTION_OPTIONS],
-                          &i);
+        row = create_only(have->kind, &link->target->options, &have->options,
+                          link->differ[SECTION_OPTIONS], &i);
         if (row) {
                 judge_difference(planner, link, row,
                                  attrset_has(&have->options, i) ? &have->options.values[i] : NULL);
                 return;
         }
-        row = create_only(&link->target->common, &have->common, link->differ[SECTION_COMMON], &i);
+        row = create_only(have->kind, &link->target->common, &have->common,
+                          link->differ[SECTION_COMMON], &i);
         if (row)
                 judge_difference(planner, link, row,
                                  attrset_has(&have->common, i) ? &have->common.values[i] : NULL);

@@ -108,9 +108,10 @@ static const char *default_mtu(Planner *planner, const LinkPlan *link) {
         const Uppers *uppers = planner_uppers(planner, link->have);
         const LinkPlan *lower = planner_lower(planner, link);
         const Link *from = !lower ? NULL : lower->target ? lower->target : lower->wanted;
-        Value mtu = {.number = 1500};
+        Value mtu = {};
         bool ports = false;
 
+        link_kind_default(link->have->kind, LINK_MTU, &mtu.number);
         for (const struct Upper *upper = uppers ? uppers->first : NULL; upper;
              upper = upper->next) {
                 uint64_t number = upper->link->common.values[LINK_MTU].number;
@@ -127,16 +128,18 @@ static const char *default_mtu(Planner *planner, const LinkPlan *link) {
 
 /* What the kernel gives a new link of this kind where the table leaves it the choice. */
 static const char *kernel_choice(Planner *planner, const LinkPlan *link, const Row *row) {
+        const LinkKind *kind = link->have->kind;
+        Value value = {};
+
         if (is_row(row, LINK_MTU))
                 return default_mtu(planner, link);
-        if (is_row(row, LINK_TXQUEUELEN))
-                return link_kind_is(link->have->kind, KIND_TAP) ? "500" : "1000";
-        if (is_row(row, LINK_MULTICAST))
-                return "true";
-        if (is_row(row, LINK_ARP)) /* goes with the mode where there is no address of its own */
-                return link_kind_is(link->have->kind, KIND_NO_MAC) ? NULL : "true";
-        if (is_row(row, LINK_ADDR_GEN_MODE))
-                return "eui64";
+        /* ARP goes with the mode where there is no address of its own. */
+        if (is_row(row, LINK_ARP) && link_kind_is(kind, KIND_NO_MAC) &&
+            !link_kind_is(kind, KIND_NO_ARP))
+                return NULL;
+        for (size_t i = 0; i < _LINK_ROW_N; i++)
+                if (is_row(row, i) && link_kind_default(kind, i, &value.number))
+                        return planner_value(planner, row, &value);
         return NULL;
 }
 

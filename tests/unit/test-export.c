@@ -58,13 +58,24 @@ static void imply(Link *link, LinkRow row, uint64_t number) {
                 attrset_set(&link->common, row, (Value){.number = number});
 }
 
+static void imply_default(Link *link, LinkRow row) {
+        uint64_t number;
+
+        assert_true(link_kind_default(link->kind, row, &number));
+        imply(link, row, number);
+}
+
 static uint64_t natural_mtu(const Link *link) {
+        uint64_t mtu = 0;
+
         if (streq(link->name, "lo"))
                 return 65536;
         for (unsigned depth = 0; link && depth < 32; depth++, link = link_lower(link))
                 if (attrset_has(&link->common, LINK_MTU))
                         return link->common.values[LINK_MTU].number;
-        return 1500;
+                else
+                        assert_true(link_kind_default(link->kind, LINK_MTU, &mtu));
+        return mtu;
 }
 
 static void fill_mac(Link *link) {
@@ -89,12 +100,12 @@ static void run_link(Link *link) {
                 assert_int_equal(link_set_port(link, &master->kind->port), 0);
         fill_mac(link);
         imply(link, LINK_MTU, mtu);
-        imply(link, LINK_TXQUEUELEN, 1000);
-        imply(link, LINK_ARP, 1);
-        if (link_kind_is(link->kind, KIND_NO_MAC))
+        imply_default(link, LINK_TXQUEUELEN);
+        imply_default(link, LINK_ARP);
+        if (link_kind_is(link->kind, KIND_NO_MAC) && !link_kind_is(link->kind, KIND_NO_ARP))
                 link->common.values[LINK_ARP].number = 1; /* goes with the mode: never said */
-        imply(link, LINK_MULTICAST, 1);
-        imply(link, LINK_ADDR_GEN_MODE, 0);
+        imply_default(link, LINK_MULTICAST);
+        imply_default(link, LINK_ADDR_GEN_MODE);
         fill_defaults(&link->common, arena);
         fill_defaults(&link->options, arena);
         fill_defaults(&link->port, arena);
