@@ -178,11 +178,14 @@ enum {
         OBJECT_MAP = 1 << 2,      /* written as a map KEY: VALUE, not as a list */
         OBJECT_LATE = 1 << 3,     /* after all options of the link: they decide what it can have */
         OBJECT_EXACT = 1 << 4,    /* on links: what is there and not in the list, once one is, goes */
+        OBJECT_ASKED = 1 << 7,    /* read only where files, or the record, speak of such */
+        OBJECT_WHOLE = 1 << 8,    /* what is not said is at its default: it is replaced as a whole */
 };
 
 /*
  * An object is identified by its CHANGE_KEY rows under its link or namespace. Lists of objects are
- * additive (what others put there stays), unless the type says OBJECT_EXACT.
+ * additive (what others put there stays), unless the type says OBJECT_EXACT. One that is both
+ * ON_LINK and IN_NETNS is the namespace's, and only written under the link that it refers to.
  */
 typedef struct ObjectType {
         Schema schema; /* schema.name is the key in the file: "addresses" */
@@ -194,6 +197,15 @@ typedef struct ObjectType {
         int (*begin)(PutScope *scope, int ifindex);
         /* The ifindex a message is about, or 0: none; < 0: not one of ours to manage at all. */
         int (*ifindex)(const GetScope *scope);
+        /* Whether a message with these numbers is about such an object; NULL: it always is. */
+        bool (*is)(const void *header);
+        /*
+         * Fills in the i-th dump that it takes to see all of them, of one link unless that is 0, as
+         * far as the kernel can filter. 0, ATTR_E_ABSENT: there is no i-th, or < 0. NULL: one, of
+         * everything.
+         */
+        int (*ask)(PutScope *scope, unsigned i, int ifindex);
+        uint16_t groups[3]; /* who tells of them: multicast groups, 0 is none */
         size_t attributes; /* numbers below this are taken apart */
         /* Non-zero: stands in this nest of the link's own message, an attribute for each. */
         uint16_t nest;

@@ -10,7 +10,7 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
-#include <linux/if_addr.h>
+#include <net/if.h>
 #include <stdlib.h>
 
 #define STALE_MAX 50  /* from so many links on one dump costs less (6.18) */
@@ -122,6 +122,7 @@ Cache *cache_free(Cache *cache) {
         if (!cache)
                 return NULL;
         links_free(&cache->links);
+        link_clear(&cache->space);
         texts_free(&cache->texts);
         free(cache->defaults);
         free(cache);
@@ -145,6 +146,55 @@ void cache_mark(Cache *cache, int ifindex) {
                 cache->stale = true;
 }
 
+void cache_mark_space(Cache *cache) {
+        cache->space.stale |= cache->types != 0;
+}
+
+typedef struct Footing {
+        bool up, ipv6;
+        uint32_t master;
+} Footing;
+
+static bool find_footing(const struct nlmsghdr *message, Footing *ret) {
+        const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
+        const struct nlattr *tb[IFLA_MASTER + 1];
+
+        if (attrs_parse_message(message, sizeof(*header), tb, ELEMENTSOF(tb)) < 0)
+                return false;
+        *ret = (Footing){.up = header->ifi_flags & IFF_UP, .ipv6 = true};
+        if (tb[IFLA_MTU] && mnl_attr_get_payload_len(tb[IFLA_MTU]) >= sizeof(uint32_t))
+                ret->ipv6 = mnl_attr_get_u32(tb[IFLA_MTU]) >= 1280;
+        if (tb[IFLA_MASTER] && mnl_attr_get_payload_len(tb[IFLA_MASTER]) >= sizeof(uint32_t))
+                ret->master = mnl_attr_get_u32(tb[IFLA_MASTER]);
+        return true;
+}
+
+bool cache_is_shaken(const Cache *cache, const struct nlmsghdr *link) {
+        const struct ifinfomsg *header = mnl_nlmsg_get_payload(link);
+        const CachedLink *known = cache_find(cache, header->ifi_index);
+        Footing before, now;
+
+        if (link->nlmsg_type == RTM_DELLINK || !known || known->size == 0)
+                return true;
+        if (!find_footing((const struct nlmsghdr *)known->messages, &before) ||
+            !find_footing(link, &now))
+                return true;
+        return before.up != now.up || before.ipv6 != now.ipv6 || before.master != now.master;
+}
+
+bool cache_ask(Cache *cache, uint64_t types) {
+        uint64_t news = types & ~cache->types;
+
+        if (types == cache->types)
+                return false;
+        cache->types = types;
+        cache->space.stale = true;
+        for (size_t i = 0; i < object_types_n; i++)
+                if (news & ((uint64_t)1 << i) && !(object_types[i]->flags & OBJECT_IN_NETNS))
+                        cache->stale = true;
+        return news != 0;
+}
+
 void cache_forget_texts(Cache *cache) {
         texts_free(&cache->texts);
         for (CachedLink *link = cache->links; link; link = link->hh.next)
@@ -154,6 +204,7 @@ void cache_forget_texts(Cache *cache) {
 
 void cache_doubt(Cache *cache) {
         cache_forget_texts(cache);
+        cache_mark_space(cache);
         cache->stale = true;
 }
 
@@ -163,7 +214,7 @@ void cache_forget(Cache *cache) {
 }
 
 bool cache_is_stale(const Cache *cache) {
-        return cache->stale || cache->n_stale > 0;
+        return cache->stale || cache->space.stale || cache->n_stale > 0;
 }
 
 /* Messages. */
@@ -172,11 +223,29 @@ static bool is_dumped(const ObjectType *type) {
         return type->transport == TRANSPORT_RTNL && type->message_get && !type->nest;
 }
 
+uint64_t type_bit(const ObjectType *type) {
+        for (size_t i = 0; i < object_types_n; i++)
+                if (object_types[i] == type && type->flags & OBJECT_ASKED)
+                        return (uint64_t)1 << i;
+        return 0;
+}
+
+bool type_is_read(uint64_t types, size_t i) {
+        return is_dumped(object_types[i]) &&
+               (!(object_types[i]->flags & OBJECT_ASKED) || types & ((uint64_t)1 << i));
+}
+
+static bool is_about(const struct nlmsghdr *message, const ObjectType *type) {
+        return is_dumped(type) &&
+               (message->nlmsg_type == type->message_new ||
+                message->nlmsg_type == type->message_del) &&
+               (!type->is || (mnl_nlmsg_get_payload_len(message) >= type->header_size &&
+                              type->is(mnl_nlmsg_get_payload(message))));
+}
+
 const ObjectType *message_type(const struct nlmsghdr *message) {
         for (size_t i = 0; i < object_types_n; i++)
-                if (is_dumped(object_types[i]) &&
-                    (message->nlmsg_type == object_types[i]->message_new ||
-                     message->nlmsg_type == object_types[i]->message_del))
+                if (is_about(message, object_types[i]))
                         return object_types[i];
         return NULL;
 }
@@ -200,7 +269,8 @@ typedef struct Reading {
         Cache *cache;
         CachedLink *link; /* the only one that is wanted, or NULL */
         CachedLink *last; /* what lives on one comes together */
-        uint64_t turn;
+        const ObjectType *type;
+        uint64_t types, turn;
 } Reading;
 
 static int take_link(const struct nlmsghdr *message, void *userdata) {
@@ -223,49 +293,65 @@ static int take_link(const struct nlmsghdr *message, void *userdata) {
         return append(link, message);
 }
 
-static int take_object(const struct nlmsghdr *message, void *userdata) {
-        Reading *reading = userdata;
+/* Of a link: those of others are not taken. */
+static int take_on_link(Reading *reading, const struct nlmsghdr *message, int ifindex) {
         CachedLink *link = reading->link;
-        const ObjectType *type = message_type(message);
-        int ifindex = type ? message_ifindex(message, type) : -1;
 
-        if (ifindex < 0 || message->nlmsg_type != type->message_new)
-                return 0;
         if (link)
                 return link->ifindex == ifindex ? append(link, message) : 0;
         link = reading->last;
         if (!link || link->ifindex != ifindex)
                 link = cache_find(reading->cache, ifindex);
-        if (!link && ifindex == 0)
-                link = cache_add(reading->cache, 0);
-        else if (!link)
+        if (!link)
                 return NETLINK_E_INTERRUPTED; /* of a link that was not there yet */
         reading->last = link;
-        return link ? append(link, message) : -ENOMEM;
+        return append(link, message);
 }
 
-/* Only a filter: what it lets through that is another link's is not taken. */
-static void filter_by_link(struct nlmsghdr *request, const ObjectType *type, int ifindex) {
-        struct ifaddrmsg *header = mnl_nlmsg_get_payload(request);
+static int take_object(const struct nlmsghdr *message, void *userdata) {
+        Reading *reading = userdata;
+        int ifindex = is_about(message, reading->type) ? message_ifindex(message, reading->type)
+                                                       : -1;
 
-        if (type->message_get == RTM_GETADDR)
-                header->ifa_index = (uint32_t)ifindex;
+        if (ifindex < 0 || message->nlmsg_type != reading->type->message_new)
+                return 0;
+        return reading->type->flags & OBJECT_IN_NETNS ? append(reading->link, message)
+                                                      : take_on_link(reading, message, ifindex);
+}
+
+/* A kernel that was built without a protocol has none of it; nor has a table without routes. */
+static bool is_nothing(int r) {
+        return r == -EAFNOSUPPORT || r == -EOPNOTSUPP || r == -ENOENT;
 }
 
 static int read_objects(Netlink *netlink, Reading *reading) {
+        const ObjectType *type = reading->type;
+        int ifindex = reading->link ? reading->link->ifindex : 0;
+
+        for (unsigned i = 0;; i++) {
+                DumpRequest buffer;
+                PutScope scope = {
+                        .message = dump_request(&buffer, type->message_get, type->header_size),
+                        .size = sizeof(buffer),
+                };
+                int r = type->ask ? type->ask(&scope, i, ifindex) : i > 0 ? ATTR_E_ABSENT : 0;
+
+                if (r != 0)
+                        return r == ATTR_E_ABSENT ? 0 : r;
+                r = netlink_dump(netlink, scope.message, take_object, reading);
+                if (r != 0 && !(type->flags & OBJECT_ASKED && is_nothing(r)))
+                        return r;
+        }
+}
+
+static int read_all_objects(Netlink *netlink, Reading *reading, bool on_link) {
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < object_types_n; i++) {
-                const ObjectType *type = object_types[i];
-                DumpRequest buffer;
-                struct nlmsghdr *request;
-
-                if (!is_dumped(type))
-                        continue;
-                request = dump_request(&buffer, type->message_get, type->header_size);
-                if (reading->link)
-                        filter_by_link(request, type, reading->link->ifindex);
-                r = netlink_dump(netlink, request, take_object, reading);
+                reading->type = object_types[i];
+                if (type_is_read(reading->types, i) &&
+                    !(reading->type->flags & OBJECT_IN_NETNS) == on_link)
+                        r = read_objects(netlink, reading);
         }
         return r;
 }
@@ -289,7 +375,7 @@ static void sort_links(Cache *cache) {
 }
 
 static int read_all(Cache *cache, Netlink *netlink, uint64_t turn, unsigned tries) {
-        Reading reading = {.cache = cache, .turn = turn};
+        Reading reading = {.cache = cache, .types = cache->types, .turn = turn};
         CachedLink *before = cache->links;
         int r = NETLINK_E_INTERRUPTED;
 
@@ -303,7 +389,7 @@ static int read_all(Cache *cache, Netlink *netlink, uint64_t turn, unsigned trie
                 reading.last = NULL;
                 r = netlink_dump(netlink, link_request(&buffer, 0), take_link, &reading);
                 if (r == 0)
-                        r = read_objects(netlink, &reading);
+                        r = read_all_objects(netlink, &reading, true);
         }
         if (r != 0) {
                 links_free(&cache->links);
@@ -327,13 +413,13 @@ static void cache_drop(Cache *cache, CachedLink *link) {
 }
 
 /* NETLINK_E_ABSENT: it is gone. */
-static int try_link(CachedLink *link, Netlink *netlink) {
+static int try_link(const Cache *cache, CachedLink *link, Netlink *netlink) {
         DumpRequest buffer;
-        Reading reading = {.link = link};
+        Reading reading = {.link = link, .types = cache->types};
         int r = netlink_get(netlink, link_request(&buffer, link->ifindex), take_link, &reading);
 
         if (r == 0)
-                r = read_objects(netlink, &reading);
+                r = read_all_objects(netlink, &reading, true);
         /* A filter by a link that is gone by now. */
         return r == -ENODEV ? NETLINK_E_ABSENT : r;
 }
@@ -345,7 +431,7 @@ static int read_link(Cache *cache, CachedLink *link, Netlink *netlink, uint64_t 
         for (unsigned i = 0; i < READ_TRIES && r == NETLINK_E_INTERRUPTED; i++) {
                 link_clear(&fresh);
                 fresh = (CachedLink){.ifindex = link->ifindex, .read = turn, .hh = link->hh};
-                r = try_link(&fresh, netlink);
+                r = try_link(cache, &fresh, netlink);
         }
         if (r == NETLINK_E_ABSENT || r == 0)
                 cache->n_stale--;
@@ -371,6 +457,21 @@ static int read_marked(Cache *cache, Netlink *netlink, uint64_t turn) {
         return r;
 }
 
+/* Nothing interrupts a dump of routes or rules: what was changed meanwhile there is news of. */
+static int read_space(Cache *cache, Netlink *netlink) {
+        CachedLink fresh = {};
+        Reading reading = {.cache = cache, .link = &fresh, .types = cache->types};
+        int r = read_all_objects(netlink, &reading, false);
+
+        if (r != 0) {
+                link_clear(&fresh);
+                return r;
+        }
+        link_clear(&cache->space);
+        cache->space = fresh;
+        return 0;
+}
+
 int cache_read(Cache *cache, Netlink *netlink, uint64_t turn, bool noisy) {
         bool lenient = noisy && cache->read;
         int r = 0;
@@ -384,6 +485,8 @@ int cache_read(Cache *cache, Netlink *netlink, uint64_t turn, bool noisy) {
         }
         if (r == 0)
                 r = read_marked(cache, netlink, turn);
+        if (r == 0 && cache->space.stale)
+                r = read_space(cache, netlink);
         sort_links(cache);
         return r;
 }

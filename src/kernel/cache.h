@@ -18,7 +18,7 @@ typedef struct CachedText {
         char *text; /* NULL: it can't be read */
 } CachedText;
 
-/* A link; number 0 is the namespace itself, with what lives in it and on no link. */
+/* A link. */
 typedef struct CachedLink {
         int ifindex;
         char *messages; /* one behind the other */
@@ -39,6 +39,8 @@ typedef struct CachedLink {
 typedef struct Cache {
         CachedLink *links; /* uthash, in the order of their numbers */
         CachedText *texts; /* of the namespace itself */
+        CachedLink space;  /* number 0: what lives in the namespace, and on no link */
+        uint64_t types;    /* OBJECT_ASKED ones that are read, by their place in the list */
         int highest;
         bool unsorted;
         size_t n_stale;
@@ -56,6 +58,15 @@ Cache *cache_free(Cache *cache); /* NULL */
 
 /* That link, or with 0 all that netlink tells, is to be read again; sysctls of a link with it. */
 void cache_mark(Cache *cache, int ifindex);
+/* What lives in the namespace, and on no link, is to be read again. */
+void cache_mark_space(Cache *cache);
+/*
+ * Whether an event about a link may mean that routes were lost without a word: with its being up,
+ * its master, or the 1280 bytes that IPv6 needs.
+ */
+bool cache_is_shaken(const Cache *cache, const struct nlmsghdr *link);
+/* What else is to be read from now on: a bit for each type. True: some of it never was. */
+bool cache_ask(Cache *cache, uint64_t types);
 /* No value of a sysctl can be trusted any more. */
 void cache_forget_texts(Cache *cache);
 /* Events were lost: all that they tell of. */
@@ -82,6 +93,10 @@ CachedText *texts_add(CachedText **texts, const char *path, const char *text);
              message && (const char *)message < (link)->messages + (link)->size;           \
              message = (const struct nlmsghdr *)((const char *)message +                   \
                                                  NLMSG_ALIGN(message->nlmsg_len)))
+
+/* Whether such objects are read, given what was asked for; and which may be: a bit for each. */
+bool type_is_read(uint64_t types, size_t i);
+uint64_t type_bit(const ObjectType *type);
 
 /* What sort of thing on links, or in namespaces, a message is about; NULL: none of those. */
 const ObjectType *message_type(const struct nlmsghdr *message);

@@ -191,7 +191,7 @@ static int decode_place(Place *place) {
         for (CachedLink *entry = place->space->cache->links; r == 0 && entry;
              entry = entry->hh.next)
                 r = decode_entry(place, entry);
-        return r;
+        return r == 0 ? decode_entry(place, &place->space->cache->space) : r;
 }
 
 /* What the kernel says now, unless that is known. Unreadable and write-only ones have no text. */
@@ -323,6 +323,23 @@ static int find_user(Place *place) {
 
 /* Namespaces. */
 
+static void ask_types(const Object *objects, uint64_t *types) {
+        for (; objects; objects = objects->next)
+                *types |= type_bit(objects->type);
+}
+
+/* What there is no other reason to read. */
+static uint64_t asked_types(const Namespace *wanted) {
+        uint64_t types = 0;
+
+        if (!wanted)
+                return 0;
+        ask_types(wanted->objects, &types);
+        for (const Link *link = wanted->links; link; link = link->hh.next)
+                ask_types(link->objects, &types);
+        return types;
+}
+
 /* What was watched up to now need not be opened, unless there is something to ask. */
 static int open_place(Dump *dump, Place *place) {
         RealKernel *kernel = dump->kernel;
@@ -335,6 +352,8 @@ static int open_place(Dump *dump, Place *place) {
                 r = space_begin(kernel, space);
         if (r != 0)
                 return place_fail(place, r, space_problem(r));
+        if (cache_ask(space->cache, asked_types(place->wanted)))
+                watch_listen(kernel, space);
         netns->exists = true;
         netns->cookie = space->cookie;
         place->open = true;

@@ -27,8 +27,7 @@
 #define CHECK_MS 2000u
 
 static const unsigned groups[] = {
-        RTNLGRP_LINK,         RTNLGRP_IPV4_IFADDR,  RTNLGRP_IPV6_IFADDR,
-        RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, RTNLGRP_NSID,
+        RTNLGRP_LINK, RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, RTNLGRP_NSID,
 };
 
 /* Coming and going. */
@@ -60,6 +59,30 @@ static int watch_process(const RealKernel *kernel, Space *space, Watch *watch) {
         return add_source(kernel->watcher, watch->pid_fd, space);
 }
 
+static int subscribe(Netlink *monitor, const ObjectType *type) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < ELEMENTSOF(type->groups) && type->groups[i]; i++)
+                r = netlink_subscribe(monitor, type->groups[i]);
+        return r;
+}
+
+static int subscribe_all(const Space *space, Netlink *monitor) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < object_types_n; i++)
+                if (type_is_read(space->cache->types, i))
+                        r = subscribe(monitor, object_types[i]);
+        return r;
+}
+
+void watch_listen(RealKernel *kernel, Space *space) {
+        if (!space->watch || subscribe_all(space, space->watch->monitor) == 0)
+                return;
+        watch_leave(kernel, space);
+        space->blind = true;
+}
+
 void watch_enter(RealKernel *kernel, Space *space) {
         Watch *watch = calloc(1, sizeof(Watch));
         int r = watch ? 0 : -ENOMEM;
@@ -71,6 +94,8 @@ void watch_enter(RealKernel *kernel, Space *space) {
         }
         for (size_t i = 0; r == 0 && i < ELEMENTSOF(groups); i++)
                 r = netlink_subscribe(watch->monitor, groups[i]);
+        if (r == 0)
+                r = subscribe_all(space, watch->monitor);
         if (r == 0 && space->type == NETNS_PID)
                 r = watch_process(kernel, space, watch);
         if (r == 0)
@@ -110,8 +135,10 @@ static void hear_link(const Hearing *hearing, const struct nlmsghdr *message) {
 
         if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
                 return;
-        space_mark(hearing->space, header->ifi_index);
         /* The others are of ports, and say less. */
+        if (header->ifi_family == AF_UNSPEC && cache_is_shaken(hearing->space->cache, message))
+                cache_mark_space(hearing->space->cache);
+        space_mark(hearing->space, header->ifi_index);
         if (header->ifi_family == AF_UNSPEC)
                 window_add(&hearing->kernel->watcher->window, hearing->space, message);
 }
@@ -155,7 +182,11 @@ static int hear(const struct nlmsghdr *message, void *userdata) {
         ifindex = type ? message_ifindex(message, type) : -1;
         if (ifindex < 0)
                 return 0;
-        space_mark(space, ifindex);
+        /* With the last address go routes, too (fib_frontend.c fib_disable_ip), without a word. */
+        if (type->flags & OBJECT_IN_NETNS || message->nlmsg_type == RTM_DELADDR)
+                cache_mark_space(space->cache);
+        if (!(type->flags & OBJECT_IN_NETNS))
+                space_mark(space, ifindex);
         window_add(&hearing->kernel->watcher->window, space, message);
         return 0;
 }
@@ -394,7 +425,7 @@ static int touch_space(Watcher *watcher, const Space *space) {
         const Cache *cache = space->cache;
         int r = 0;
 
-        if (space->changed || (space->watch && (cache->stale || cache->changed)))
+        if (space->changed || (space->watch && (cache->stale || cache->space.stale || cache->changed)))
                 return touch(watcher, space->name, 0);
         if (!space->watch || cache->n_stale == 0)
                 return 0;

@@ -68,6 +68,8 @@ static inline bool space_is_wanted(const RealKernel *kernel, const Space *space)
 
 /* Subscribes to a namespace that is open. If that can't be, it is read each time. */
 void watch_enter(RealKernel *kernel, Space *space);
+/* Subscribes to what tells of the types that the cache is asked for. */
+void watch_listen(RealKernel *kernel, Space *space);
 /* Lets go of a namespace, if it is held, without a word. */
 void watch_leave(RealKernel *kernel, Space *space);
 /* The same, and it is news: the name means another one now, or none. */

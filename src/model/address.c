@@ -365,6 +365,16 @@ static int address_begin(PutScope *scope, int ifindex) {
         return put_attr(scope, IFA_PROTO, &protocol, sizeof(protocol));
 }
 
+/* Only a filter: what it lets through that is another link's is not taken. */
+static int address_ask(PutScope *scope, unsigned i, int ifindex) {
+        struct ifaddrmsg *header = mnl_nlmsg_get_payload(scope->message);
+
+        if (i > 0)
+                return ATTR_E_ABSENT;
+        header->ifa_index = (unsigned)ifindex;
+        return 0;
+}
+
 static int address_ifindex(const GetScope *scope) {
         const struct ifaddrmsg *header = scope->header;
 
@@ -426,6 +436,8 @@ const ObjectType object_address = {
         .header_size = sizeof(struct ifaddrmsg),
         .begin = address_begin,
         .ifindex = address_ifindex,
+        .ask = address_ask,
+        .groups = {RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR},
         .attributes = IFA_PROTO + 1,
         .verify = address_verify,
         .doc = "IP addresses, added in this order.",
