@@ -78,7 +78,7 @@ enum {
         KIND_NO_MAC = 1 << 4,          /* has none of its own: `mac` is an error */
         KIND_CLAIMS_PARENT = 1 << 5,   /* takes the parent's rx-handler slot, with its own family */
         KIND_MASTER = 1 << 6,          /* other links can be its ports */
-        KIND_NO_PORT = 1 << 7,         /* can't be a port of anything */
+        KIND_NO_PORT = 1 << 7,         /* can't be a port, but of a KIND_L3_MASTER */
         KIND_NO_CHILDREN = 1 << 8,     /* can't be a vlan's parent (VLAN_CHALLENGED) */
         KIND_MTU_PORTED = 1 << 9,      /* its MTU is overridden by the first port */
         KIND_MTU_BOUND = 1 << 10,      /* its MTU may not exceed the parent's */
@@ -93,6 +93,7 @@ enum {
         KIND_TAP = 1 << 19,            /* packets wait for a reader, in a queue of 500 */
         KIND_NO_ARP = 1 << 20,         /* comes without ARP and multicast */
         KIND_MAC_ONCE = 1 << 21,       /* its MAC can be set only while it is made */
+        KIND_L3_MASTER = 1 << 23,      /* ports keep addresses and rx handler; are cycled for it */
 };
 
 typedef struct LinkKind {

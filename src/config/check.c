@@ -231,7 +231,7 @@ static const char *port_problem(const Link *link, const Link *master) {
                 return "has no ports";
         if (is_loopback(link))
                 return "can't have 'lo' as a port";
-        if (link_kind_is(link->kind, KIND_NO_PORT))
+        if (link_kind_is(link->kind, KIND_NO_PORT) && !link_kind_is(master->kind, KIND_L3_MASTER))
                 return "can't have such a link as a port";
         if (!foreign && link_kind_family(link->kind) == link_kind_family(master->kind))
                 return "can't have another of its kind as a port";

@@ -132,7 +132,8 @@ static void claim_slots(Claims *claims, const Link *link, const Link *lower) {
         if (lower && link_kind_is(link->kind, KIND_CLAIMS_PARENT))
                 claim_slot(claims, link, lower, LINK_PARENT,
                            KEY("the parent of %s", link_kind_family(link->kind)->name));
-        if (master && link_kind_is(master->kind, KIND_MASTER))
+        if (master && link_kind_is(master->kind, KIND_MASTER) &&
+            !link_kind_is(master->kind, KIND_L3_MASTER))
                 claim_slot(claims, link, link, LINK_MASTER,
                            KEY("a port of %s", master->kind->name));
 }

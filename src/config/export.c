@@ -251,7 +251,8 @@ static bool mtu_is_worth(const Link *link) {
 /* Ports of what mvnetd makes get `none` by policy: there the kernel's default has to be said. */
 static bool gen_mode_is_worth(const Link *link) {
         const Link *master = link_master(link);
-        bool policy = is_ours(link) && master && link_kind_is(master->kind, KIND_SOLID);
+        bool policy = is_ours(link) && master && link_kind_is(master->kind, KIND_SOLID) &&
+                      !link_kind_is(master->kind, KIND_L3_MASTER);
         bool none = link->common.values[LINK_ADDR_GEN_MODE].number == 1;
         uint64_t usual_mode = 0;
 

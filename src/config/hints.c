@@ -104,7 +104,7 @@ static const char *const later_link_keys[] = {
 };
 static const char *const later_space_keys[] = {"routes", "rules", "nexthop-objects"};
 static const char *const later_kinds[] = {
-        "bond",    "team",     "vrf",  "vxlan", "geneve", "gre",       "gretap", "ip6gre",
+        "bond",    "team",     "vxlan", "geneve", "gre",       "gretap", "ip6gre",
         "ip6gretap", "erspan", "ip6erspan", "ipip", "sit", "ip6tnl",   "vti",    "vti6",
         "xfrm",    "netdevsim", "tun",    "tap",    "wireguard",
         "macsec",  "hsr",      "netkit",

@@ -149,7 +149,7 @@ static int check_slot(FakeKernel *kernel, const LinkKind *kind, const Link *pare
                       OpResult *result) {
         if (!link_kind_is(kind, KIND_CLAIMS_PARENT))
                 return 0;
-        if (link_master(parent))
+        if (link_master(parent) && !link_kind_is(link_master(parent)->kind, KIND_L3_MASTER))
                 return fake_refuse(result, -EBUSY, NULL, "%s is a port", parent->name);
         if (link_kind_is(parent->kind, KIND_NO_PORT))
                 return fake_refuse(result, -EBUSY, NULL, "%s receives itself", parent->name);

@@ -321,6 +321,8 @@ static int check_port(FakeKernel *kernel, const Link *link, const Link *master) 
                 return -EINVAL;
         if (link == master || (link->kind && link->kind == master->kind))
                 return -ELOOP;
+        if (link_kind_is(master->kind, KIND_L3_MASTER)) /* vrf.c vrf_add_slave() */
+                return link_kind_is(link->kind, KIND_L3_MASTER) ? -EINVAL : 0;
         if (link_kind_is(link->kind, KIND_NO_PORT))
                 return -EINVAL;
         if (fake_child(kernel, link, KIND_CLAIMS_PARENT))
@@ -328,8 +330,19 @@ static int check_port(FakeKernel *kernel, const Link *link, const Link *master) 
         return has_upper(kernel, master, link, 0) ? -EBUSY : 0;
 }
 
+/* vrf.c cycle_netdev(): so that routes and addresses come to the right table. */
+static int cycle(FakeKernel *kernel, Link *link, const Link *master) {
+        int r = 0;
+
+        if (!link_kind_is(master->kind, KIND_L3_MASTER) || !fake_is_up(link))
+                return 0;
+        r = fake_down(kernel, link);
+        return r < 0 ? r : fake_up(kernel, link);
+}
+
 int fake_release(FakeKernel *kernel, Link *link) {
         Link *master = link_master(link);
+        int r;
 
         if (!master)
                 return 0;
@@ -343,7 +356,8 @@ int fake_release(FakeKernel *kernel, Link *link) {
                                                                          link->name}))
                                 attrset_set(&other->port, i, (Value){});
         derive_mac(kernel, master, true);
-        return derive_mtu(kernel, master);
+        r = derive_mtu(kernel, master);
+        return r < 0 ? r : cycle(kernel, link, master);
 }
 
 int fake_enslave(FakeKernel *kernel, Link *link, Link *master) {
@@ -367,7 +381,8 @@ int fake_enslave(FakeKernel *kernel, Link *link, Link *master) {
                         return r;
         }
         derive_mac(kernel, master, false);
-        return derive_mtu(kernel, master);
+        r = derive_mtu(kernel, master);
+        return r < 0 ? r : cycle(kernel, link, master);
 }
 
 /* Coming and going. */

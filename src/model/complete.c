@@ -85,7 +85,8 @@ static int complete_link(Link *link, const uint8_t seed[16]) {
         imply(link, LINK_GROUP, (Value){.number = LINK_GROUP_OURS});
         complete_mac(link, seed);
         master = link_master(link);
-        if (master && link_kind_is(master->kind, KIND_SOLID))
+        if (master && link_kind_is(master->kind, KIND_SOLID) &&
+            !link_kind_is(master->kind, KIND_L3_MASTER))
                 imply(link, LINK_ADDR_GEN_MODE, (Value){.number = IN6_ADDR_GEN_MODE_NONE});
         return 0;
 }

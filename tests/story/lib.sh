@@ -75,6 +75,8 @@ has_kind() {
         case $1 in
         vlan) ip link add name probe0 type bridge && ip link add link probe0 name probe1 type vlan id 9 ;;
         ipvlan) ip link add name probe0 type bridge && ip link add link probe0 name probe1 type ipvlan mode l2 ;;
+        vrf) ip link add name probe0 type vrf table 999 ;;
+        bond | team) ip link add name probe0 type "$1" ;;
         esac >/dev/null 2>&1
         local r=$?
         ip link del probe0 2>/dev/null

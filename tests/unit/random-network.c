@@ -136,13 +136,16 @@ static bool makes_cycle(const Maker *maker, const Made *link, const Made *master
 }
 
 static void choose_master(Maker *maker, Made *link) {
-        if (link->slot || link->absent || link_kind_is(link->kind, KIND_NO_PORT))
+        if (link->absent)
                 return;
         for (unsigned tries = 0; tries < 4; tries++) {
                 Made *master = &maker->links[random_below(maker->random, maker->n)];
 
                 if (!link_kind_is(master->kind, KIND_MASTER) || master->space != link->space ||
                     master->kind == link->kind || makes_cycle(maker, link, master))
+                        continue;
+                if (!link_kind_is(master->kind, KIND_L3_MASTER) &&
+                    (link->slot || link_kind_is(link->kind, KIND_NO_PORT)))
                         continue;
                 link->master = master;
                 return;
