@@ -82,6 +82,14 @@ typedef enum Phase {
         _PHASE_N,
 } Phase;
 
+/* How the kernel is told of something. What is told together is of one transport. */
+typedef enum Transport {
+        TRANSPORT_RTNL,   /* messages of rtnetlink */
+        TRANSPORT_SYSCTL, /* a file under /proc/sys/net */
+        TRANSPORT_TUN,    /* ioctls on /dev/net/tun, but rtnetlink reports it (IFLA_TUN_*) */
+        _TRANSPORT_N,
+} Transport;
+
 enum {
         ROW_REQUIRED = 1 << 0,
         ROW_LOCAL = 1 << 1,         /* tells mvnetd something; the kernel never hears of it */
@@ -94,6 +102,7 @@ enum {
         ROW_ABSENT_IS_ZERO = 1 << 8, /* the same while it is zero, whatever the default */
         ROW_SOMETIMES = 1 << 9,     /* not reported in some states: then compared with the record */
         ROW_MERGES = 1 << 10,       /* a map that the kernel adds to: what goes is sent as zero */
+        ROW_USERS = 1 << 17,        /* who uses it sets it, too: no drift once we have asked for it */
 };
 
 struct Row {
@@ -103,6 +112,7 @@ struct Row {
         Change change;
         Phase phase;
         uint32_t flags;   /* ROW_* */
+        Transport transport;
         uint64_t bit;     /* types that are one bit of a word: which */
         int64_t min, max; /* wire units; both 0: all that the type holds */
         const Name *names; /* ends with a NULL name */
@@ -173,6 +183,8 @@ struct AttrType {
         int (*get)(const Row *row, const GetScope *scope, Value *ret);
         /* Whether the kernel's `have` is what comes of asking for `wanted`; one element. */
         bool (*equal)(const Row *row, const Value *wanted, const Value *have);
+        /* Whether only a new object can make that change; NULL: `names` tell. */
+        bool (*is_fixed)(const Row *row, const Value *from, const Value *to);
 };
 
 /* Numbers of a fixed width. */
@@ -195,6 +207,10 @@ extern const AttrType attr_mac, attr_mac_policy;
 extern const AttrType attr_text;
 /* A link: ifindex on the wire. attr_lower is IFLA_LINK with IFLA_LINK_NETNSID beside it. */
 extern const AttrType attr_link, attr_lower, attr_peer;
+/* USER[:GROUP] or :GROUP, as `pair`; OWNER_NONE is nobody in particular. */
+#define OWNER_NONE UINT32_MAX
+/* Of a tun, as IFLA_TUN_OWNER and the attribute after it; can't be taken away again. */
+extern const AttrType attr_tun_owner;
 /* Local: never on the wire. */
 extern const AttrType attr_local_bool, attr_local_text, attr_local_mac, attr_local_links;
 
@@ -219,6 +235,8 @@ bool attr_equal_mac(const Row *row, const Value *wanted, const Value *have);
 int value_parse(const Row *row, ParseScope *scope, const char *text, Value *ret);
 void value_format(const Row *row, const Value *value, Buf *ret);
 bool value_equal(const Row *row, const Value *wanted, const Value *have);
+/* Whether it takes a new object to get from one to the other, whatever the row says. */
+bool value_change_is_fixed(const Row *row, const Value *from, const Value *to);
 /* Adds an element to a list value made by nothing but this; it stays sorted and unique. */
 int value_append(const Row *row, Arena *arena, Value *list, const Value *item);
 /* The order that lists are kept in, between elements. */

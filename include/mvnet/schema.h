@@ -97,7 +97,13 @@ enum {
 };
 
 typedef struct LinkKind {
-        const char *name; /* IFLA_INFO_KIND */
+        const char *name; /* IFLA_INFO_KIND, unless: */
+        const char *kernel_name;
+        /* Of kinds with one kernel_name: the u8 of INFO_DATA that tells them apart, and its value. */
+        uint16_t type_nla;
+        uint8_t type;
+        /* Who makes it. If that is not rtnetlink, only with rows that go the same way. */
+        Transport transport;
         Schema options;   /* IFLA_INFO_DATA */
         Schema port;      /* IFLA_INFO_SLAVE_DATA of its ports, in a file under port.name */
         uint32_t flags;   /* KIND_* */
@@ -166,12 +172,6 @@ typedef enum LinkState {
 #define PROTOCOL_OURS 109
 
 /* What lives on a link or in a namespace. */
-
-typedef enum Transport {
-        TRANSPORT_RTNL,   /* one message each, below */
-        TRANSPORT_SYSCTL, /* a file under /proc/sys/net */
-        _TRANSPORT_N,
-} Transport;
 
 enum {
         OBJECT_ON_LINK = 1 << 0,

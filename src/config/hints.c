@@ -106,7 +106,7 @@ static const char *const later_space_keys[] = {"routes", "rules", "nexthop-objec
 static const char *const later_kinds[] = {
         "bond",    "team",     "vxlan", "geneve", "gre",       "gretap", "ip6gre",
         "ip6gretap", "erspan", "ip6erspan", "ipip", "sit", "ip6tnl",   "vti",    "vti6",
-        "xfrm",    "netdevsim", "tun",    "tap",    "wireguard",
+        "xfrm",    "netdevsim", "wireguard",
         "macsec",  "hsr",      "netkit",
 };
 
@@ -119,7 +119,7 @@ static const Hint kind_words[] = {
         {"8021q 802.1q dot1q vlan-interface", "that is 'kind: vlan'"},
         {"mac-vlan macvlan-bridge", "that is 'kind: macvlan'"},
         {"ip-vlan", "that is 'kind: ipvlan'"},
-        {"tuntap", "that will be 'kind: tun' or 'kind: tap'"},
+        {"tuntap", "that is 'kind: tun' or 'kind: tap'"},
         {"wg", "that will be 'kind: wireguard'"},
         {"ovs-bridge openvswitch", "Open vSwitch is left to ovs-vsctl"},
 };

@@ -41,6 +41,8 @@ int applier_fail(Applier *applier, int error, const char *format, ...) _printf_(
 int applier_enter(Applier *applier, const char *name, Space **ret);
 /* The number of the link that the operation is about. 0 or < 0. */
 int applier_ifindex(Applier *applier, int *ret);
+/* The number of another link in the namespace of the operation. 0 or < 0. */
+int applier_find(Applier *applier, const char *name, int *ret);
 /* What was known of a name is not so any more. */
 void applier_forget(Applier *applier, const char *netns, const char *name);
 
@@ -53,3 +55,7 @@ size_t bulk_count_deletions(const Op *const *ops, size_t n);
 int bulk_delete(Applier *applier, const Op *const *ops, size_t n, OpResult *results);
 size_t bulk_count_states(const Op *const *ops, size_t n);
 int bulk_set_states(Applier *applier, const Op *const *ops, size_t n, OpResult *results);
+
+/* Makes a tun, with all that an OP_LINK_ADD says; changes one. 0 or < 0. */
+int tun_add(Applier *applier);
+int tun_set(Applier *applier, int ifindex);

@@ -144,6 +144,10 @@ static int find_ifindex(Applier *applier, const Space *space, const char *name, 
         return 0;
 }
 
+int applier_find(Applier *applier, const char *name, int *ret) {
+        return find_ifindex(applier, applier->space, name, ret);
+}
+
 /* The link that the operation is about, from now on stale: not all that it does is an event. */
 int applier_ifindex(Applier *applier, int *ret) {
         const Op *op = applier->op;
@@ -404,7 +408,10 @@ static int apply_link_add(Applier *applier) {
         applier_forget(applier, op->netns, op->name);
         if (op->peer)
                 applier_forget(applier, op->peer->netns->name, op->peer->name);
-        r = applier_send(applier, encode_link_add(applier_request(applier), op, op->name));
+        if (op->link->kind && op->link->kind->transport == TRANSPORT_TUN)
+                r = tun_add(applier);
+        else
+                r = applier_send(applier, encode_link_add(applier_request(applier), op, op->name));
         if (r == -EEXIST && applier->far)
                 r = add_under_another_name(applier);
         if (r == 0)
@@ -414,12 +421,34 @@ static int apply_link_add(Applier *applier) {
         return r;
 }
 
+/* All rows of one operation go the same way. */
+static Transport transport_of(const Op *op) {
+        RowSet rows = op->rows[op->section];
+        const AttrSet *set = link_section(op->link, op->section);
+
+        return rows ? schema_row(set->schema, (size_t)__builtin_ctzll(rows))->transport
+                    : TRANSPORT_RTNL;
+}
+
+static int send_link_set(Applier *applier, int ifindex) {
+        switch (transport_of(applier->op)) {
+        case TRANSPORT_RTNL:
+                return applier_send(applier, encode_link_set(applier_request(applier), applier->op,
+                                                             ifindex));
+        case TRANSPORT_TUN:
+                return tun_set(applier, ifindex);
+        case TRANSPORT_SYSCTL:
+        case _TRANSPORT_N:
+                break;
+        }
+        return -EINVAL;
+}
+
 static int apply_link_set(Applier *applier) {
         int ifindex, r = applier_ifindex(applier, &ifindex);
 
         if (r == 0)
-                r = applier_send(applier,
-                                 encode_link_set(applier_request(applier), applier->op, ifindex));
+                r = send_link_set(applier, ifindex);
         if (r == 0)
                 window_ask(applier->kernel, applier->space, ifindex);
         return r;

@@ -62,6 +62,25 @@ static char *copy_name(Arena *arena, const struct nlattr *attr) {
         return arena_strndup(arena, text, strnlen(text, mnl_attr_get_payload_len(attr)));
 }
 
+/* The kinds that share a name have an attribute that tells which. */
+static const LinkKind *find_kind(const char *name, const struct nlattr *options) {
+        const struct nlattr *tb[ATTRS_MAX];
+
+        for (size_t i = 0; i < link_kinds_n; i++) {
+                const LinkKind *kind = link_kinds[i];
+
+                if (!streq(kind->kernel_name ?: kind->name, name))
+                        continue;
+                if (!kind->type_nla)
+                        return kind;
+                if (attrs_parse_nest(options, tb, ELEMENTSOF(tb)) == 0 && tb[kind->type_nla] &&
+                    mnl_attr_get_payload_len(tb[kind->type_nla]) >= 1 &&
+                    mnl_attr_get_u8(tb[kind->type_nla]) == kind->type)
+                        return kind;
+        }
+        return NULL;
+}
+
 static int decode_kind(Link *link, const GetScope *scope, const struct nlattr *const *info) {
         const LinkKind *kind;
         int r;
@@ -71,7 +90,7 @@ static int decode_kind(Link *link, const GetScope *scope, const struct nlattr *c
         link->kind_name = copy_name(scope->arena, info[IFLA_INFO_KIND]);
         if (!link->kind_name)
                 return -ENOMEM;
-        kind = link_kind_find(link->kind_name);
+        kind = find_kind(link->kind_name, info[IFLA_INFO_DATA]);
         if (!kind || link_kind_is(kind, KIND_FOREIGN))
                 return 0;
         r = link_set_kind(link, kind);

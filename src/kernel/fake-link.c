@@ -382,6 +382,20 @@ static int add_pair(FakeKernel *kernel, const Op *op, Link *link, OpResult *resu
         return 0;
 }
 
+/* What goes another way than the rest of a request is not understood there. */
+static int check_transport(const AttrSet *set, RowSet rows, Transport transport,
+                           OpResult *result) {
+        size_t i;
+
+        ROWSET_FOREACH(i, rows) {
+                const Row *row = schema_row(set->schema, i);
+
+                if (row->transport != transport)
+                        return fake_refuse(result, -EINVAL, row, "%s goes another way", row->key);
+        }
+        return 0;
+}
+
 int fake_link_add(FakeKernel *kernel, const Op *op, OpResult *result) {
         Namespace *netns = fake_space(kernel, op->netns);
         const LinkKind *kind = op->link->kind;
@@ -395,7 +409,8 @@ int fake_link_add(FakeKernel *kernel, const Op *op, OpResult *result) {
         if (!kind || link_kind_is(kind, KIND_FOREIGN))
                 return fake_refuse(result, -EOPNOTSUPP, NULL, "cannot make a %s",
                                    kind ? kind->name : "link without kind");
-        if (link_kind_is(kind, KIND_PARENT))
+        r = check_transport(&op->link->options, op->rows[SECTION_OPTIONS], kind->transport, result);
+        if (r == 0 && link_kind_is(kind, KIND_PARENT))
                 r = find_parent(kernel, op, result, &parent);
         if (r == 0)
                 r = check_new(netns, op->name, op->link, rows, parent, result);
@@ -496,13 +511,6 @@ static int check_ref(const Link *link, const Value *value) {
         return other == link || link_master(other) != link_master(link) ? -EINVAL : 0;
 }
 
-static bool crosses_fixed(const Row *row, const Value *from, const Value *to) {
-        const Name *a = row->names ? row_name(row, from->number) : NULL;
-        const Name *b = row->names ? row_name(row, to->number) : NULL;
-
-        return from->number != to->number && ((a && a->fixed) || (b && b->fixed));
-}
-
 static int change_row(FakeKernel *kernel, Link *link, AttrSet *to, size_t at, const Value *value) {
         const Row *row = schema_row(to->schema, at);
         int r = 0;
@@ -513,7 +521,8 @@ static int change_row(FakeKernel *kernel, Link *link, AttrSet *to, size_t at, co
                 return 0;
         if (row->change == CHANGE_DOWN && fake_is_up(link))
                 return -EBUSY;
-        if (crosses_fixed(row, &to->values[at], value))
+        if (!value_equal(row, value, &to->values[at]) &&
+            value_change_is_fixed(row, &to->values[at], value))
                 return -EINVAL;
         if (row->type->is_ref && row->type->shape == SHAPE_SCALAR)
                 r = check_ref(link, value);
@@ -550,6 +559,10 @@ static int change_rows(FakeKernel *kernel, Link *link, AttrSet *to, const AttrSe
 
         if (early)
                 return fake_refuse(result, -ERANGE, early, "%s together with others", early->key);
+        if (check_transport(from, rows, schema_row(from->schema,
+                                                   (size_t)__builtin_ctzll(rows))->transport,
+                            result) < 0)
+                return result->error;
         sent = sent_rows(from, rows);
         ROWSET_FOREACH(i, sent) {
                 const Row *row = schema_row(from->schema, i);

@@ -10,7 +10,7 @@
  * has to be reaped around the event loop, and must pass descriptors over a socket.
  */
 
-#include "kernel/netns.h"
+#include "kernel/netns-call.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -103,7 +103,7 @@ static int visit(int netns_fd, int (*call)(void *userdata), void *userdata) {
         return r != 0 ? -r : there.r;
 }
 
-static int call_in(int netns_fd, int (*call)(void *userdata), void *userdata) {
+int netns_call(int netns_fd, int (*call)(void *userdata), void *userdata) {
         return netns_fd < 0 ? call(userdata) : visit(netns_fd, call, userdata);
 }
 
@@ -549,7 +549,7 @@ static int call_socket(void *userdata) {
 
 int netns_socket(int netns_fd, int domain, int type, int protocol, int *ret_fd) {
         SocketCall call = { .domain = domain, .type = type, .protocol = protocol, .fd = -1 };
-        int r = call_in(netns_fd, call_socket, &call);
+        int r = netns_call(netns_fd, call_socket, &call);
 
         if (r == 0)
                 *ret_fd = call.fd;
@@ -650,7 +650,7 @@ int netns_sysctl_read(int netns_fd, const char *path, char *ret, size_t size) {
 
         if (!sysctl_path_valid(path) || size < 1)
                 return -EINVAL;
-        return call_in(netns_fd, call_sysctl_read, &call);
+        return netns_call(netns_fd, call_sysctl_read, &call);
 }
 
 int netns_sysctl_write(int netns_fd, const char *path, const char *value) {
@@ -658,7 +658,7 @@ int netns_sysctl_write(int netns_fd, const char *path, const char *value) {
 
         if (!sysctl_path_valid(path) || !value[0] || strlen(value) > SYSCTL_VALUE_MAX)
                 return -EINVAL;
-        return call_in(netns_fd, call_sysctl_write, &call);
+        return netns_call(netns_fd, call_sysctl_write, &call);
 }
 
 static void ask_process(int proc, const char *pid, const NetnsId *id, NetnsProcesses *found) {

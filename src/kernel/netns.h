@@ -127,3 +127,21 @@ int netns_sysctl_write(int netns_fd, const char *path, const char *value);
 
 /* The processes whose main thread is in that namespace. */
 int netns_processes(const NetnsId *id, NetnsProcesses *ret);
+
+/* A tun or tap, as /dev/net/tun knows it. */
+typedef struct NetnsTun {
+        const char *name;
+        int ifindex;         /* of the one to be changed */
+        uint16_t flags;      /* IFF_TUN or IFF_TAP, with IFF_NO_PI, IFF_VNET_HDR, IFF_MULTI_QUEUE */
+        uint32_t user, group; /* who may open it; UINT32_MAX: not said */
+} NetnsTun;
+
+/*
+ * Changes one (with its ifindex), or makes one in that namespace, which is there for as long as
+ * *ret_fd is open, or for good after netns_tun_keep(). -EEXIST: the name is taken. NETNS_E_ABSENT:
+ * there is no /dev/net/tun. -ENODEV: it is another one. -EBUSY: to be changed it must be opened,
+ * and it is in use.
+ */
+int netns_tun_make(int netns_fd, const NetnsTun *tun, int *ret_fd);
+int netns_tun_change(int netns_fd, const NetnsTun *tun);
+int netns_tun_keep(int fd);

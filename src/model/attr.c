@@ -145,6 +145,16 @@ bool value_equal(const Row *row, const Value *wanted, const Value *have) {
         return true;
 }
 
+bool value_change_is_fixed(const Row *row, const Value *from, const Value *to) {
+        const Name *a, *b;
+
+        if (row->type->is_fixed)
+                return row->type->is_fixed(row, from, to);
+        a = row->names ? row_name(row, from->number) : NULL;
+        b = row->names ? row_name(row, to->number) : NULL;
+        return (a && a->fixed) || (b && b->fixed);
+}
+
 static int copy_element(Arena *arena, const Row *row, const Value *value, Value *ret) {
         Value copy = *value;
 

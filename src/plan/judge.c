@@ -109,12 +109,6 @@ static void judge_create(Planner *planner, LinkPlan *link, const char *reason) {
                 judge(link, VERDICT_CREATE, "");
 }
 
-static bool is_fixed_change(const Row *row, const Value *from, const Value *to) {
-        const Name *a = row_name(row, from->number), *b = row_name(row, to->number);
-
-        return row->names && ((a && a->fixed) || (b && b->fixed));
-}
-
 static Change row_change(const LinkKind *kind, const Row *row) {
         if (link_kind_is(kind, KIND_MAC_ONCE) && row == schema_row(&link_schema, LINK_MAC))
                 return CHANGE_CREATE;
@@ -129,11 +123,10 @@ static const Row *create_only(const LinkKind *kind, const AttrSet *target, const
         ROWSET_FOREACH(i, differ) {
                 const Row *row = schema_row(target->schema, i);
                 bool known = have->schema == target->schema && attrset_has(have, i);
-
                 Change change = row_change(kind, row);
 
                 if (change == CHANGE_CREATE || change == CHANGE_KEY ||
-                    (known && is_fixed_change(row, &have->values[i], &target->values[i]))) {
+                    (known && value_change_is_fixed(row, &have->values[i], &target->values[i]))) {
                         *ret_row = i;
                         return row;
                 }

@@ -35,6 +35,23 @@ static bool is_sent_at_create(const Row *row) {
         return is_sent(row) && row->phase == PHASE_CREATE;
 }
 
+static RowSet rows_by(const AttrSet *set, Transport transport) {
+        RowSet rows = 0;
+        size_t i;
+
+        ROWSET_FOREACH(i, set->present)
+                if (schema_row(set->schema, i)->transport == transport)
+                        rows |= ROW_BIT(i);
+        return rows;
+}
+
+/* What can be said as the link is made: rows that go the way that it is made. */
+static RowSet options_at_create(const Link *wanted) {
+        return wanted->options.schema ? rows_where(&wanted->options, is_sent) &
+                                                rows_by(&wanted->options, wanted->kind->transport)
+                                      : 0;
+}
+
 static bool is_late(const Row *row) {
         return is_sent(row) && row->phase == PHASE_AFTER;
 }
@@ -97,15 +114,20 @@ static Op *link_step(Planner *planner, const LinkPlan *link, OpType type, Stage 
         return op;
 }
 
+/* One request for each way that some of the rows go. */
 static void step_set(Planner *planner, const LinkPlan *link, Stage stage, Section section,
                      RowSet rows) {
-        Op *op;
+        for (Transport transport = 0; rows && transport < _TRANSPORT_N; transport++) {
+                const Link *from = link->target && !link->create ? link->target : link->wanted;
+                RowSet those = rows_by(link_section(from, section), transport) & rows;
+                Op *op;
 
-        if (!rows)
-                return;
-        op = link_step(planner, link, OP_LINK_SET, stage);
-        op->section = section;
-        op->rows[section] = rows;
+                if (!those)
+                        continue;
+                op = link_step(planner, link, OP_LINK_SET, stage);
+                op->section = section;
+                op->rows[section] = those;
+        }
 }
 
 static void step_state(Planner *planner, const LinkPlan *link, bool up) {
@@ -148,8 +170,7 @@ static void step_create(Planner *planner, LinkPlan *link) {
                 return;
         op = link_step(planner, link, OP_LINK_ADD, STAGE_LINK_ADD);
         op->rows[SECTION_COMMON] = rows_where(&link->wanted->common, is_sent_at_create) & ~special;
-        if (link->wanted->options.schema)
-                op->rows[SECTION_OPTIONS] = rows_where(&link->wanted->options, is_sent);
+        op->rows[SECTION_OPTIONS] = options_at_create(link->wanted);
         if (peer) {
                 op->peer = (Link *)peer->wanted;
                 op->peer_rows = peer->wanted->common.present & FAR_END_ROWS &
@@ -159,11 +180,15 @@ static void step_create(Planner *planner, LinkPlan *link) {
 
 static void steps_created(Planner *planner, LinkPlan *link) {
         const AttrSet *common = &link->wanted->common;
+        const AttrSet *options = &link->wanted->options;
         RowSet sent = link->made_with ? FAR_END_ROWS : rows_where(common, is_sent_at_create);
         RowSet special = special_rows(planner, link);
         bool late;
 
         step_create(planner, link);
+        if (options->schema && !link->made_with)
+                step_set(planner, link, STAGE_DETAIL, SECTION_OPTIONS,
+                         rows_where(options, is_sent) & ~options_at_create(link->wanted));
         step_set(planner, link, STAGE_DETAIL, SECTION_COMMON,
                  rows_where(common, is_sent) & ~sent & ~special);
         if (is_port(link) && link->wanted->port.schema)

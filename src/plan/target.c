@@ -39,6 +39,18 @@ static bool unknown_differs(const LinkPlan *link, const Row *row, const Value *w
         return !row->def || !streq(row->def, buf_text(&text));
 }
 
+/* Set by us, and by who uses it since: that is as it should be. */
+static bool is_users_choice(const LinkPlan *link, const Row *row, const Value *wanted,
+                            const char *key) {
+        const RecordRow *recorded = link->entry ? record_row(link->entry, key) : NULL;
+        _cleanup_(buf_deinit) Buf text = {};
+
+        if (!recorded || !(row->flags & ROW_USERS))
+                return false;
+        value_format(row, wanted, &text);
+        return streq_ptr(recorded->set, buf_text(&text));
+}
+
 static const char *row_key(Planner *planner, const AttrSet *set, Section which, const Row *row) {
         if (which != SECTION_PORT)
                 return row->key;
@@ -60,6 +72,13 @@ static RowSet section_diff(Planner *planner, const LinkPlan *link, Section which
                         if (ref_differs(planner, link, row, &wanted->values[i], have, i))
                                 differ |= ROW_BIT(i);
                 }
+        }
+        ROWSET_FOREACH(i, differ) {
+                const Row *row = schema_row(wanted->schema, i);
+
+                if (is_users_choice(link, row, &wanted->values[i],
+                                    row_key(planner, wanted, which, row)))
+                        differ &= ~ROW_BIT(i);
         }
         ROWSET_FOREACH(i, unknown & ~wanted->implied) {
                 const Row *row = schema_row(wanted->schema, i);

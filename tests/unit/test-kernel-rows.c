@@ -5,11 +5,33 @@
 #include "world.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+
+static int tap_fd = -1;
+
+/* As a virtual machine would. */
+static void open_tap(const char *name) {
+        struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+
+        memcpy(request.ifr_name, name, strlen(name));
+        tap_fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+        assert_true(tap_fd >= 0);
+        assert_int_equal(ioctl(tap_fd, TUNSETIFF, &request), 0);
+}
+
+static void close_tap(void) {
+        close(tap_fd);
+        tap_fd = -1;
+}
 
 /* Round trips. */
 
@@ -78,6 +100,12 @@ static void try_value(World *world, Link *link, Section section, size_t row, Tal
         const Row *what = schema_row(sets[section]->schema, row);
         const AttrSet *have;
 
+        look(world);
+        have = section == SECTION_OPTIONS ? &seen(world, link->name)->options
+                                          : &seen(world, link->name)->port;
+        if (attrset_has(have, row) &&
+            value_change_is_fixed(what, &have->values[row], &sets[section]->values[row]))
+                return;
         add_set(world, link, section, ROW_BIT(row));
         apply(world);
         world->n = 0;
@@ -209,6 +237,61 @@ static void test_macvtap(void **state) {
         make(world, want(world, HOST, "br0", "bridge"), NULL);
         make(world, set(set(want(world, "ns1", "tap", "macvtap"), "mode", "bridge"), "parent",
                         "host/br0"), NULL);
+        assert_converged(world);
+}
+
+/* Made by ioctl, and then as any other link. */
+static void test_tuns(void **state) {
+        static const char *const kinds[] = {"tun", "tap"};
+        World *world = *state;
+        Link *link;
+
+        if (run("test -c /dev/net/tun") != 0) {
+                print_message("SKIPPED: no /dev/net/tun\n");
+                return;
+        }
+        make_space(world, "ns1");
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
+                make(world, set(want(world, "ns1", kinds[i], kinds[i]), "mtu", "1400"), NULL);
+                link = want(world, HOST, kinds[i], kinds[i]);
+                set(set(link, "owner", "4711:815"), "multi-queue", "true");
+                set(set(set(link, "pi", "true"), "link-group", "0x6d76"), "txqueuelen", "77");
+                make(world, set(link, "alias", "to a program"), NULL);
+                assert_converged(world);
+                try_rows(world, network_find_path(world->wanted, kinds[i]), SECTION_OPTIONS);
+        }
+        set(network_find_path(world->wanted, "ns1/tap"), "mac", "02:00:00:00:00:07");
+        add_set(world, network_find_path(world->wanted, "ns1/tap"), SECTION_COMMON,
+                ROW_BIT(LINK_MAC));
+        apply_all(world);
+        look(world);
+        assert_ptr_equal(seen(world, "ns1/tun")->kind, link_kind_find("tun"));
+        /* The name is taken, and what is there stays. */
+        plan_link(world, link, NULL)->rows[SECTION_OPTIONS] = 0;
+        world->n = 1;
+        assert_int_equal(apply_one(world).error, -EEXIST);
+}
+
+/* Who has one open is not disturbed: it can't be changed, and is told why. */
+static void test_tun_in_use(void **state) {
+        World *world = *state;
+        Link *link = want(world, HOST, "t0", "tap");
+        OpResult result;
+
+        if (run("test -c /dev/net/tun") != 0)
+                return;
+        make(world, set(link, "owner", "4711"), NULL);
+        assert_int_equal(run("ip tuntap show | grep -q 't0: tap persist user 4711'"), 0);
+        set(link, "owner", "4712");
+        open_tap("t0");
+        add_set(world, link, SECTION_OPTIONS, row_bit(&link->options, "owner"));
+        result = apply_one(world);
+        assert_int_equal(result.error, -EBUSY);
+        assert_non_null(strstr(result.message, "in use"));
+        assert_string_equal(result.row->key, "owner");
+        close_tap();
+        add_set(world, link, SECTION_OPTIONS, row_bit(&link->options, "owner"));
+        apply_all(world);
         assert_converged(world);
 }
 
@@ -549,6 +632,8 @@ int main(void) {
                 T(test_bridge_port),
                 T(test_macvlan_far_parent),
                 T(test_macvtap),
+                T(test_tuns),
+                T(test_tun_in_use),
                 T(test_backup_port),
                 T(test_vlan),
                 T(test_ipvlan),

@@ -130,6 +130,17 @@ static RowSet rows_in(const AttrSet *set, bool create) {
         return rows;
 }
 
+/* What is said as a link of that kind is made. */
+static RowSet rows_by(const AttrSet *set, const LinkKind *kind, RowSet rows) {
+        RowSet those = 0;
+        size_t i;
+
+        ROWSET_FOREACH(i, rows)
+                if (schema_row(set->schema, i)->transport == kind->transport)
+                        those |= ROW_BIT(i);
+        return those;
+}
+
 void add_set(World *world, Link *link, Section section, RowSet rows) {
         Op *op;
 
@@ -164,7 +175,7 @@ Op *plan_link(World *world, Link *link, Link *peer) {
         AttrSet *parts[] = {&link->common, &link->options, &link->port};
 
         op->rows[SECTION_COMMON] = rows_in(&link->common, true);
-        op->rows[SECTION_OPTIONS] = rows_in(&link->options, true);
+        op->rows[SECTION_OPTIONS] = rows_by(&link->options, link->kind, rows_in(&link->options, true));
         op->peer = peer;
         if (peer)
                 op->peer_rows = rows_in(&peer->common, true);
@@ -173,6 +184,8 @@ Op *plan_link(World *world, Link *link, Link *peer) {
                 RowSet late = parts[section]->schema ? rows_in(parts[section], false) : 0;
                 size_t i;
 
+                if (section == SECTION_OPTIONS && parts[section]->schema)
+                        late |= rows_in(parts[section], true) & ~op->rows[SECTION_OPTIONS];
                 if (port && parts[section]->schema)
                         late |= rows_in(parts[section], true);
                 ROWSET_FOREACH(i, late)

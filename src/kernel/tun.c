@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What rtnetlink reports of a tun and does not do: it is made, and changed, by whoever has it open.
+ * Rows are put as they would be in a message, and the message is carried out here.
+ */
+
+#include "kernel/applier.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <linux/if_tun.h>
+
+static RowSet rows_of_tun(const AttrSet *set) {
+        RowSet rows = 0;
+        size_t i;
+
+        ROWSET_FOREACH(i, set->present)
+                if (schema_row(set->schema, i)->transport == TRANSPORT_TUN)
+                        rows |= ROW_BIT(i);
+        return rows;
+}
+
+static bool is_set(const struct nlattr *attr) {
+        return attr && mnl_attr_get_u8(attr);
+}
+
+static uint32_t owner_of(const struct nlattr *attr) {
+        return attr ? mnl_attr_get_u32(attr) : UINT32_MAX;
+}
+
+/* Opening it says all of its flags anew, so all of them are sent with any of them. */
+static int encode(Applier *applier, int ifindex, NetnsTun *ret) {
+        const Link *link = applier->op->link;
+        Request *request = applier_request(applier);
+        const struct nlattr *tb[IFLA_TUN_NUM_DISABLED_QUEUES + 1];
+        int r = attrset_encode(&link->options, rows_of_tun(&link->options), &request->scope,
+                               &request->placed);
+
+        if (r == 0)
+                r = attrs_parse_message(request->scope.message, 0, tb, ELEMENTSOF(tb));
+        if (r < 0)
+                return r;
+        *ret = (NetnsTun){
+                .name = applier->op->name,
+                .ifindex = ifindex,
+                .user = owner_of(tb[IFLA_TUN_OWNER]),
+                .group = owner_of(tb[IFLA_TUN_GROUP]),
+                .flags = link->kind->type,
+        };
+        if (!is_set(tb[IFLA_TUN_PI]))
+                ret->flags |= IFF_NO_PI;
+        if (is_set(tb[IFLA_TUN_VNET_HDR]))
+                ret->flags |= IFF_VNET_HDR;
+        if (is_set(tb[IFLA_TUN_MULTI_QUEUE]))
+                ret->flags |= IFF_MULTI_QUEUE;
+        return 0;
+}
+
+static const Row *row_at_fault(const Op *op) {
+        RowSet rows = op->rows[SECTION_OPTIONS];
+
+        return __builtin_popcountll(rows) == 1
+                ? schema_row(op->link->options.schema, (size_t)__builtin_ctzll(rows)) : NULL;
+}
+
+static int fail(Applier *applier, int r) {
+        if (r == NETNS_E_ABSENT)
+                return applier_fail(applier, -ENOENT, "there is no /dev/net/tun here");
+        if (r == -EBUSY)
+                applier_fail(applier, r, "it is in use: this can be changed while nobody has it "
+                             "open");
+        if (r < 0)
+                applier->result->row = row_at_fault(applier->op);
+        return r;
+}
+
+int tun_set(Applier *applier, int ifindex) {
+        NetnsTun tun;
+        int r = encode(applier, ifindex, &tun);
+
+        if (r < 0)
+                return r;
+        applier->kernel->kernel.writes++;
+        return fail(applier, netns_tun_change(space_visit(applier->space), &tun));
+}
+
+/* It stays only once it bears all that a link that is made has: our mark above all. */
+int tun_add(Applier *applier) {
+        _cleanup_(fd_closep) int fd = -1;
+        const Op *op = applier->op;
+        Op common = {.link = op->link, .section = SECTION_COMMON};
+        NetnsTun tun;
+        int ifindex, r = encode(applier, 0, &tun);
+
+        if (r < 0)
+                return r;
+        applier->kernel->kernel.writes++;
+        r = netns_tun_make(space_visit(applier->space), &tun, &fd);
+        if (r != 0)
+                return fail(applier, r);
+        common.rows[SECTION_COMMON] = op->rows[SECTION_COMMON];
+        r = applier_find(applier, op->name, &ifindex);
+        if (r == 0 && common.rows[SECTION_COMMON])
+                r = applier_send(applier, encode_link_set(applier_request(applier), &common,
+                                                          ifindex));
+        if (r == 0)
+                r = netns_tun_keep(fd);
+        if (r < 0)
+                applier_forget(applier, op->netns, op->name);
+        return r;
+}
