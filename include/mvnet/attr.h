@@ -173,6 +173,8 @@ struct AttrType {
         bool is_text;    /* values are texts */
         bool is_masked;  /* says which of its bits are meant: rows that share it need not be sent */
 
+        const char *const *fields; /* of an element that can be a map, with scalars: its keys */
+
         /* One scalar, or one element of a list or map. 0, ATTR_E_*, or < 0. */
         int (*parse)(const Row *row, ParseScope *scope, const char *text, Value *ret);
         /* The inverse, same element. */
@@ -185,6 +187,8 @@ struct AttrType {
         bool (*equal)(const Row *row, const Value *wanted, const Value *have);
         /* Whether only a new object can make that change; NULL: `names` tell. */
         bool (*is_fixed)(const Row *row, const Value *from, const Value *to);
+        /* NULL, or: makes one list of those that mean the same. 0, ATTR_E_INVALID, or < 0. */
+        int (*join)(const Row *row, ParseScope *scope, Value *list);
 };
 
 /* Numbers of a fixed width. */

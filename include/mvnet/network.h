@@ -34,6 +34,7 @@ typedef struct Link {
         AttrSet common;        /* under link_schema */
         AttrSet options;       /* under kind->options */
         AttrSet port;          /* under the port schema of the master's kind */
+        AttrSet vlans;         /* under vlans_schema, or none */
         AttrSet match;         /* wanted, physical: under match_schema */
         Object *objects, *last;
         Location at;
@@ -58,6 +59,7 @@ typedef enum Section {
         SECTION_COMMON,  /* link->common: IFLA_* */
         SECTION_OPTIONS, /* link->options: IFLA_INFO_DATA */
         SECTION_PORT,    /* link->port: IFLA_INFO_SLAVE_DATA */
+        SECTION_VLANS,   /* link->vlans: messages of their own, family AF_BRIDGE */
         _SECTION_N,
 } Section;
 
@@ -110,6 +112,7 @@ Namespace *network_add_namespace(Network *network, const char *name, NamespaceTy
 Link *namespace_add_link(Namespace *netns, const char *name);
 int link_set_kind(Link *link, const LinkKind *kind); /* gives it the option rows: 0 or -ENOMEM */
 int link_set_port(Link *link, const Schema *schema); /* likewise, as a port */
+int link_set_vlans(Link *link);                      /* likewise, as a part of a bridge */
 Object *link_add_object(Link *link, const ObjectType *type);
 Object *namespace_add_object(Namespace *netns, const ObjectType *type);
 
@@ -137,6 +140,11 @@ Link *link_peer(const Link *link); /* the far end, for pairs */
 const Ref *link_ref(const Link *link, LinkRow row);
 Ref link_self(const Link *link);
 bool ref_equal(const Ref *a, const Ref *b);
+
+/* The bridge whose VLANs it can have, itself or its master; NULL: it has none, or nobody knows. */
+Link *link_vlan_bridge(const Link *link);
+/* What the kernel gives to that bridge, or a port of it, by itself. 0 or -ENOMEM. */
+int link_default_vlans(const Link *bridge, Arena *arena, Value *ret);
 
 LinkState link_state(const Link *link);
 /* As const as the link is. Of no link: an empty set. */

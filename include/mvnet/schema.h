@@ -110,6 +110,10 @@ typedef struct LinkKind {
         const struct LinkKind *like; /* same family: flags and rules come with it */
         uint32_t mtu, txqueuelen; /* what the kernel gives a new one; 0: 1500, 1000 */
         const char *loose; /* the boolean option that lifts what ties it to the parent's state */
+        /* Masters with VLANs: the boolean option that gives them to itself and its ports … */
+        const char *filtering;
+        const char *default_vid; /* … the number of the one that each begins with, or 0 … */
+        const char *tunnelling;  /* … and the boolean option of ports that lets them have tunnels */
         const char *doc;
         /*
          * Rules between rows of one declared link. Returns 0, or > 0 with the row at fault and

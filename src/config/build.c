@@ -137,6 +137,14 @@ static int build_port(LinkBuild *lb, const Schema *schema, const Node *node) {
         return build_rows(lb->build, &link->port, link->netns->name, node);
 }
 
+static int build_vlans(LinkBuild *lb, const Node *node) {
+        Link *link = lb->link;
+
+        if (link_set_vlans(link) < 0)
+                return -ENOMEM;
+        return MIN(build_row(lb->build, &link->vlans, 0, link->netns->name, node), 0);
+}
+
 static int build_link_key(LinkBuild *lb, const Node *node) {
         const ObjectType *type = object_type_find(node->key, OBJECT_ON_LINK);
         const Schema *port = link_kind_port_schema(node->key);
@@ -149,6 +157,8 @@ static int build_link_key(LinkBuild *lb, const Node *node) {
                 return build_objects(lb->build, lb->link->netns, lb->link, type, node);
         if (node_is_null(node))
                 return 0;
+        if (streq(node->key, vlans_schema.name))
+                return build_vlans(lb, node);
         if (port)
                 return build_port(lb, port, node);
         row = kind ? schema_find(&kind->options, node->key) : -1;

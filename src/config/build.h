@@ -4,6 +4,7 @@
 /* What the files that turn a tree into a Network share; private to this folder. */
 
 #include "mvnet/config.h"
+#include "mvnet/vlans.h"
 
 /* One entry of a `ports:` list: the same edge as `master` at the other end. */
 typedef struct PortEntry {

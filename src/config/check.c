@@ -6,9 +6,11 @@
  */
 
 #include "config/check.h"
+#include "mvnet/vlans.h"
 
 #include <sys/socket.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <stdio.h>
 
 void link_config_path(const Link *link, const char *key, Buf *ret) {
@@ -280,6 +282,61 @@ static void check_master(Check *check, const Link *link) {
                 check_fellow_ports(check, link, master);
 }
 
+/* VLANs. */
+
+static bool has_tunnels(const Link *link) {
+        VlanTable *table = calloc(1, sizeof(VlanTable));
+        bool has = false;
+
+        for (unsigned vid = 1; table && vid < VLANS_N; vid++) {
+                if (vid == 1)
+                        vlans_read(&link->vlans.values[0], table);
+                has |= table->at[vid].tunnel;
+        }
+        free(table);
+        return has;
+}
+
+static bool option_is_on(const AttrSet *set, const char *key) {
+        const Value *value = set->schema ? attrset_get(set, key) : NULL;
+
+        return value && value->number;
+}
+
+static void check_tunnels(Check *check, const Link *link, const Link *bridge, Location at) {
+        const char *key = bridge->kind->tunnelling;
+
+        if (!has_tunnels(link) || option_is_on(&link->port, key))
+                return;
+        check_problem(check, link, "vlans", at, "a tunnel is for ports with '%s: true'", key);
+        if (bridge != link)
+                report_hint(check->report, "say '%s: {%s: true}' here", bridge->kind->port.name,
+                            key);
+}
+
+/* Of a master that somebody else makes nobody knows what it does. */
+static void check_vlans(Check *check, const Link *link) {
+        const Link *bridge = link_vlan_bridge(link), *master = link_master(link);
+        Location at = attrset_at(&link->vlans, 0);
+
+        if (!link->vlans.present || (!bridge && master && link_is_physical(master)))
+                return;
+        if (!bridge && !link_ref(link, LINK_MASTER)) {
+                check_problem(check, link, "vlans", at,
+                              "is for a bridge and its ports: this link has no 'master'");
+        } else if (!bridge && master) {
+                check_problem(check, link, "vlans", at, "'%s' (%s) has no VLANs", master->name,
+                              master->kind->name);
+        } else if (bridge && !option_is_on(&bridge->options, bridge->kind->filtering)) {
+                check_problem(check, link, "vlans", at, "'%s' does not filter VLANs",
+                              check_link_name(check, bridge));
+                report_hint(check->report, "say '%s: true' %s", bridge->kind->filtering,
+                            bridge == link ? "here" : "there");
+        } else if (bridge) {
+                check_tunnels(check, link, bridge, at);
+        }
+}
+
 /* The peer. */
 
 static void check_peer(Check *check, const Link *link) {
@@ -356,6 +413,7 @@ static void check_link(Check *check, const Link *link) {
                               "'lo' is in every namespace already: leave 'kind' out");
         check_parent(check, link);
         check_master(check, link);
+        check_vlans(check, link);
         check_peer(check, link);
         check_ipv6(check, link);
         verify_link(check, link);

@@ -12,6 +12,7 @@
 
 #include "mvnet/config.h"
 #include "mvnet/utf8.h"
+#include "mvnet/vlans.h"
 
 #include <errno.h>
 #include <linux/if_addr.h>
@@ -143,7 +144,10 @@ static bool add_element(Export *export, const Row *row, const char *netns, const
                 add_scalar(ret, rest + strspn(rest, " "));
                 return true;
         }
-        add_scalar(ret, buf_text(&text));
+        if (row->type->fields)
+                buf_add(ret, buf_text(&text));
+        else
+                add_scalar(ret, buf_text(&text));
         return true;
 }
 
@@ -476,6 +480,20 @@ static void say_kind(Export *export, const Entry *entry, const char *indent, Buf
                 buf_printf(out, "%s%s: %s\n", indent, row->key, buf_text(&text));
 }
 
+/* What the bridge gives by itself is not worth saying; that there is less than that is. */
+static int say_vlans(Export *export, const Link *link, const char *indent, Buf *out) {
+        const Link *bridge = link_vlan_bridge(link);
+        Value given = {};
+
+        if (!link->vlans.present || !bridge)
+                return 0;
+        if (link_default_vlans(bridge, &export->arena, &given) < 0)
+                return -ENOMEM;
+        if (!value_equal(schema_row(&vlans_schema, 0), &given, &link->vlans.values[0]))
+                say_row(export, &link->vlans, 0, link->netns->name, indent, out);
+        return 0;
+}
+
 static int say_whole(Export *export, const Entry *entry, bool all, const char *indent, Buf *out) {
         const Link *link = entry->link;
 
@@ -487,6 +505,8 @@ static int say_whole(Export *export, const Entry *entry, bool all, const char *i
         if (link_master(link) && link->port.schema)
                 say_section(export, &link->port, link->port.schema->name, link->netns->name,
                             indent, out);
+        if (say_vlans(export, link, indent, out) < 0)
+                return -ENOMEM;
         return say_objects(export, link, link->netns, all, indent, out);
 }
 

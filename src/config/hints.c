@@ -100,7 +100,7 @@ static const Hint foreign_words[] = {
 
 /* Of the language, but not of this version. */
 static const char *const later_link_keys[] = {
-        "routes", "neighbours", "fdb", "mdb", "vlans", "bond-port", "team-port", "bind-netns",
+        "routes", "neighbours", "fdb", "mdb", "bond-port", "team-port", "bind-netns",
 };
 static const char *const later_space_keys[] = {"routes", "rules", "nexthop-objects"};
 static const char *const later_kinds[] = {
@@ -189,6 +189,7 @@ static const char *port_with_key(const char *key) {
 static void words_add_links(Words *words, const LinkKind *kind) {
         words_add(words, "kind");
         words_add_schema(words, &link_schema);
+        words_add(words, vlans_schema.name);
         words_add_schema(words, kind ? &kind->options : NULL);
         if (link_kind_is(kind, KIND_FOREIGN))
                 words_add(words, "match");

@@ -118,10 +118,55 @@ static void list_sort(const Row *row, Value *list) {
         list->list.n = kept;
 }
 
+static bool has_field(const Row *row, const char *key) {
+        for (const char *const *field = row->type->fields; *field; field++)
+                if (streq(*field, key))
+                        return true;
+        return false;
+}
+
+/* An element in the long form, as its type parses it: "{KEY: VALUE, KEY: VALUE}". */
+static int spell_fields(Build *build, const Row *row, const Node *map, Buf *ret) {
+        int r = 0;
+
+        buf_addc(ret, '{');
+        for (const Node *child = map->first; child; child = child->next) {
+                Words words = {};
+
+                for (const char *const *field = row->type->fields; *field; field++)
+                        words_add(&words, *field);
+                if (!has_field(row, child->key)) {
+                        build_problem(build, child->key_at, "unknown key '%s'", child->key);
+                        report_nearest(build->report, child->key, words.items, words.n);
+                        r = BUILD_E_PROBLEM;
+                } else if (!node_expect(build, child, NODE_SCALAR, NULL)) {
+                        r = BUILD_E_PROBLEM;
+                } else if (strpbrk(child->text, ",:{}")) {
+                        build_problem(build, child->at, "'%s' is not valid", child->text);
+                        r = BUILD_E_PROBLEM;
+                } else if (!node_is_null(child)) {
+                        buf_printf(ret, "%s%s: %s", ret->size > 1 ? ", " : "", child->key,
+                                   child->text);
+                }
+        }
+        buf_addc(ret, '}');
+        return buf_error(ret) < 0 ? -ENOMEM : r;
+}
+
+static int build_fields(Build *build, const Row *row, const char *netns, const Node *map,
+                        Value *ret) {
+        _cleanup_(buf_deinit) Buf text = {};
+        int r = spell_fields(build, row, map, &text);
+
+        return r ? r : build_element(build, row, netns, buf_text(&text), map->at, ret);
+}
+
 static int build_child(Build *build, const Row *row, const char *netns, const Node *child,
                        Value *ret) {
         const char *text = child->text;
 
+        if (child->type == NODE_MAP && row->type->fields)
+                return build_fields(build, row, netns, child, ret);
         if (child->type != NODE_SCALAR) {
                 build_problem(build, child->at, "must be a value, not %s",
                               node_type_name(child->type));
@@ -133,6 +178,17 @@ static int build_child(Build *build, const Row *row, const char *netns, const No
                 return -ENOMEM;
         return build_element(build, row, netns, text,
                              row->type->shape == SHAPE_MAP ? child->key_at : child->at, ret);
+}
+
+/* What the elements say together. */
+static int join_elements(Build *build, const Row *row, const Node *node, Value *list) {
+        ParseScope scope = {.arena = &build->network->arena};
+        int r = row->type->join(row, &scope, list);
+
+        if (r <= 0)
+                return r;
+        build_problem(build, node->at, "%s", scope.reason);
+        return BUILD_E_PROBLEM;
 }
 
 /* Every element that is wrong is a problem of its own. */
@@ -156,7 +212,7 @@ static int build_elements(Build *build, const Row *row, const char *netns, const
                 return BUILD_E_PROBLEM;
         list_sort(row, &list);
         *ret = list;
-        return 0;
+        return row->type->join ? join_elements(build, row, node, ret) : 0;
 }
 
 static int build_value(Build *build, const Row *row, const char *netns, const Node *node,

@@ -4,6 +4,7 @@
 #include "ctl/ctl.h"
 
 #include "mvnet/network.h"
+#include "mvnet/vlans.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -98,6 +99,9 @@ static void print_all(void) {
         print_heading("link", "keys of every interface");
         print_schema(&link_schema);
         putchar('\n');
+        print_heading(vlans_schema.name, "of a bridge and its ports");
+        print_schema(&vlans_schema);
+        putchar('\n');
         print_heading("match", "how an interface of somebody else's is recognised");
         print_schema(&match_schema);
         for (size_t i = 0; i < object_types_n; i++) {
@@ -166,6 +170,7 @@ static struct json_object *json_all(void) {
                 json_object_array_add(types, json_object_type(object_types[i]));
         json_add(object, "kinds", kinds);
         json_add(object, "link", json_schema(&link_schema));
+        json_add(object, "vlans", json_schema(&vlans_schema));
         json_add(object, "match", json_schema(&match_schema));
         json_add(object, "objects", types);
         return object;
@@ -199,7 +204,7 @@ static CtlExit describe_schema(const Ctl *ctl, const Schema *schema, const char 
 }
 
 static CtlExit unknown(const Ctl *ctl, const char *word) {
-        const char **words = calloc(link_kinds_n + object_types_n + 2, sizeof(*words));
+        const char **words = calloc(link_kinds_n + object_types_n + 3, sizeof(*words));
         const char *nearest = NULL;
         size_t n = 0;
 
@@ -207,6 +212,8 @@ static CtlExit unknown(const Ctl *ctl, const char *word) {
                 words[n++] = link_kinds[i]->name;
         for (size_t i = 0; words && i < object_types_n; i++)
                 words[n++] = object_types[i]->schema.name;
+        if (words)
+                words[n++] = vlans_schema.name;
         if (words)
                 nearest = text_nearest(word, words, n);
         if (nearest)
@@ -232,6 +239,8 @@ static CtlExit describe(const Ctl *ctl, const char *word) {
                 return describe_schema(ctl, port, "keys of ports");
         if (streq(word, link_schema.name))
                 return describe_schema(ctl, &link_schema, "keys of every interface");
+        if (streq(word, vlans_schema.name))
+                return describe_schema(ctl, &vlans_schema, "of a bridge and its ports");
         if (streq(word, match_schema.name))
                 return describe_schema(ctl, &match_schema,
                                        "how an interface of somebody else's is recognised");

@@ -50,6 +50,9 @@ Request *applier_request(Applier *applier); /* an empty one */
 /* Sends what encoding, whose result is passed on, has made of the request. 0 or < 0. */
 int applier_send(Applier *applier, int encoded);
 
+/* Makes the VLANs of a bridge or port what the operation says. 0 or < 0. */
+int vlans_apply(Applier *applier, int ifindex);
+
 /* How many of the next operations can go in one, and carrying out that many. 0 or < 0. */
 size_t bulk_count_deletions(const Op *const *ops, size_t n);
 int bulk_delete(Applier *applier, const Op *const *ops, size_t n, OpResult *results);

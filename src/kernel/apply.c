@@ -447,6 +447,8 @@ static int send_link_set(Applier *applier, int ifindex) {
 static int apply_link_set(Applier *applier) {
         int ifindex, r = applier_ifindex(applier, &ifindex);
 
+        if (r == 0 && applier->op->section == SECTION_VLANS)
+                return vlans_apply(applier, ifindex);
         if (r == 0)
                 r = send_link_set(applier, ifindex);
         if (r == 0)

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/if_bridge.h>
 #include <net/if.h>
 #include <stdlib.h>
 
@@ -282,15 +283,44 @@ static int take_link(const struct nlmsghdr *message, void *userdata) {
                 return 0;
         if (mnl_nlmsg_get_payload_len(message) < sizeof(*header) || header->ifi_index <= 0)
                 return -EBADMSG;
-        if (reading->link)
+        if (reading->link) {
+                reading->link->filters = message_filters(message);
                 return append(reading->link, message);
+        }
         if (cache_find(reading->cache, header->ifi_index))
                 return NETLINK_E_INTERRUPTED;
         link = cache_add(reading->cache, header->ifi_index);
         if (!link)
                 return -ENOMEM;
         link->read = reading->turn;
+        link->filters = message_filters(message);
+        reading->cache->filters |= link->filters;
         return append(link, message);
+}
+
+static int take_vlans(const struct nlmsghdr *message, void *userdata) {
+        const struct br_vlan_msg *header = mnl_nlmsg_get_payload(message);
+        Reading *reading = userdata;
+        CachedLink *link = reading->link;
+
+        if (message->nlmsg_type != RTM_NEWVLAN)
+                return 0;
+        if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+                return -EBADMSG;
+        if (link)
+                return (int)header->ifindex == link->ifindex ? append(link, message) : 0;
+        link = cache_find(reading->cache, (int)header->ifindex);
+        return link ? append(link, message) : NETLINK_E_INTERRUPTED;
+}
+
+/* Those of one link can be asked for, though not of one that can have none: EINVAL. */
+static int read_vlans(Netlink *netlink, Reading *reading) {
+        DumpRequest buffer;
+        int r = netlink_dump(netlink,
+                             vlans_request(&buffer, reading->link ? reading->link->ifindex : 0),
+                             take_vlans, reading);
+
+        return r == -EINVAL || r == -EOPNOTSUPP ? 0 : r;
 }
 
 /* Of a link: those of others are not taken. */
@@ -386,10 +416,13 @@ static int read_all(Cache *cache, Netlink *netlink, uint64_t turn, unsigned trie
                 links_free(&cache->links);
                 cache->highest = 0;
                 cache->unsorted = false;
+                cache->filters = false;
                 reading.last = NULL;
                 r = netlink_dump(netlink, link_request(&buffer, 0), take_link, &reading);
                 if (r == 0)
                         r = read_all_objects(netlink, &reading, true);
+                if (r == 0 && cache->filters)
+                        r = read_vlans(netlink, &reading);
         }
         if (r != 0) {
                 links_free(&cache->links);
@@ -420,6 +453,8 @@ static int try_link(const Cache *cache, CachedLink *link, Netlink *netlink) {
 
         if (r == 0)
                 r = read_all_objects(netlink, &reading, true);
+        if (r == 0 && (cache->filters || link->filters))
+                r = read_vlans(netlink, &reading);
         /* A filter by a link that is gone by now. */
         return r == -ENODEV ? NETLINK_E_ABSENT : r;
 }
@@ -436,6 +471,9 @@ static int read_link(Cache *cache, CachedLink *link, Netlink *netlink, uint64_t 
         if (r == NETLINK_E_ABSENT || r == 0)
                 cache->n_stale--;
         if (r == 0) {
+                /* Of its ports it is not known which VLANs they have. */
+                cache->stale |= fresh.filters && !link->filters;
+                cache->filters |= fresh.filters;
                 link_clear(link);
                 *link = fresh;
                 return 0;

@@ -24,6 +24,7 @@ typedef struct CachedLink {
         char *messages; /* one behind the other */
         size_t size;    /* 0: there is no such link, as far as we know */
         bool stale;
+        bool filters;      /* a bridge that knows VLANs */
         bool dangling;     /* refers to what could not be found when it was read last */
         bool asked_driver; /* whether the driver is known, if it has a name at all */
         uint64_t read;     /* the turn in which that was */
@@ -45,6 +46,7 @@ typedef struct Cache {
         bool unsorted;
         size_t n_stale;
         bool stale;   /* all that netlink tells */
+        bool filters; /* one of the links does */
         bool changed; /* something else was, since the last dump */
         bool read;    /* at least once */
         bool knows_defaults;

@@ -142,6 +142,28 @@ static int take_apart(Link *link, const GetScope *scope) {
         return 0;
 }
 
+bool message_filters(const struct nlmsghdr *message) {
+        const struct nlattr *tb[IFLA_LINKINFO + 1], *info[IFLA_INFO_DATA + 1], *options[ATTRS_MAX];
+        const LinkKind *kind = NULL;
+        int row;
+
+        if (attrs_parse_message(message, sizeof(struct ifinfomsg), tb, ELEMENTSOF(tb)) < 0 ||
+            attrs_parse_nest(tb[IFLA_LINKINFO], info, ELEMENTSOF(info)) < 0 ||
+            !info[IFLA_INFO_KIND] ||
+            attrs_parse_nest(info[IFLA_INFO_DATA], options, ELEMENTSOF(options)) < 0)
+                return false;
+        for (size_t i = 0; i < link_kinds_n && !kind; i++)
+                if (link_kinds[i]->filtering &&
+                    strncmp(link_kinds[i]->name, mnl_attr_get_payload(info[IFLA_INFO_KIND]),
+                            mnl_attr_get_payload_len(info[IFLA_INFO_KIND])) == 0)
+                        kind = link_kinds[i];
+        row = kind ? schema_find(&kind->options, kind->filtering) : -1;
+        if (row < 0)
+                return false;
+        tb[0] = options[schema_row(&kind->options, (size_t)row)->nla];
+        return tb[0] && mnl_attr_get_payload_len(tb[0]) >= 1 && mnl_attr_get_u8(tb[0]);
+}
+
 static const char *read_name(const struct nlattr *attr) {
         if (!attr || mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) < 0 ||
             mnl_attr_get_payload_len(attr) > IFNAMSIZ || !*mnl_attr_get_str(attr))

@@ -170,7 +170,9 @@ static int decode_entry(Place *place, CachedLink *entry) {
                 const ObjectType *type;
                 Object *object;
 
-                if (message->nlmsg_type == RTM_NEWLINK) {
+                if (message->nlmsg_type == RTM_NEWVLAN) {
+                        r = decode_vlans(entry->link, message);
+                } else if (message->nlmsg_type == RTM_NEWLINK) {
                         r = decode_link(place->netns, message, &entry->link, &entry->lower);
                         entry->kind = r == 0 ? entry->link->kind : NULL;
                 } else {
@@ -184,6 +186,20 @@ static int decode_entry(Place *place, CachedLink *entry) {
         return 0;
 }
 
+/* A bridge that filters and its ports have VLANs, be it none of them; others don't. */
+static int settle_vlans(Place *place, CachedLink *entry) {
+        const Value *master = &entry->link->common.values[LINK_MASTER];
+        const CachedLink *bridge = entry;
+
+        if (!entry->filters && attrset_has(&entry->link->common, LINK_MASTER) && master->unresolved)
+                bridge = place_find(place, master->raw.ifindex);
+        if (!bridge || !bridge->filters) {
+                entry->link->vlans = (AttrSet){};
+                return 0;
+        }
+        return vlans_settle(entry->link);
+}
+
 static int decode_place(Place *place) {
         int r = 0;
 
@@ -191,6 +207,10 @@ static int decode_place(Place *place) {
         for (CachedLink *entry = place->space->cache->links; r == 0 && entry;
              entry = entry->hh.next)
                 r = decode_entry(place, entry);
+        for (CachedLink *entry = place->space->cache->links;
+             r == 0 && entry && place->space->cache->filters; entry = entry->hh.next)
+                if (entry->link)
+                        r = settle_vlans(place, entry);
         return r == 0 ? decode_entry(place, &place->space->cache->space) : r;
 }
 

@@ -35,6 +35,15 @@ static void begin_link(Request *request, uint16_t type, uint16_t flags, int ifin
         info->ifi_index = ifindex;
 }
 
+int encode_bridge(Request *request, uint16_t type, int ifindex) {
+        struct ifinfomsg *info;
+
+        begin_link(request, type, 0, ifindex);
+        info = mnl_nlmsg_get_payload(request->scope.message);
+        info->ifi_family = AF_BRIDGE;
+        return 0;
+}
+
 static int put_text(Request *request, uint16_t nla, const char *text) {
         return put_attr(&request->scope, nla, text, strlen(text) + 1);
 }
@@ -152,6 +161,7 @@ int encode_link_set(Request *request, const Op *op, int ifindex) {
                 begin_link(request, RTM_NEWLINK, 0, ifindex);
                 return put_info(request, port_kind_name(&link->port), IFLA_INFO_SLAVE_KIND,
                                 IFLA_INFO_SLAVE_DATA, &link->port, rows, true);
+        case SECTION_VLANS: /* several messages: vlans.c */
         case _SECTION_N:
                 break;
         }

@@ -7,7 +7,10 @@
 
 #include "kernel/fake.h"
 
+#include "mvnet/vlans.h"
+
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 int fake_find(FakeKernel *kernel, const Op *op, OpResult *result, Link **ret) {
@@ -511,6 +514,43 @@ static int check_ref(const Link *link, const Value *value) {
         return other == link || link_master(other) != link_master(link) ? -EINVAL : 0;
 }
 
+/* Whoever still has the old one as it was given, and not the new one, gets that in its place. */
+static int move_default_vid(FakeKernel *kernel, Link *link, unsigned from, unsigned to) {
+        const Vlan given = {.there = true, .pvid = true, .untagged = true};
+        VlanTable *table = calloc(1, sizeof(VlanTable));
+        int r = table ? 0 : -ENOMEM;
+
+        if (r == 0)
+                vlans_read(&link->vlans.values[0], table);
+        if (r == 0 && from && !(table->at[from].pvid && table->at[from].untagged))
+                to = from = 0;
+        if (r == 0 && to && table->at[to].there)
+                to = from = 0;
+        if (from)
+                table->at[from] = (Vlan){};
+        for (unsigned vid = 1; to && vid < VLANS_N; vid++)
+                table->at[vid].pvid = false;
+        if (to)
+                table->at[to] = given;
+        if (r == 0)
+                r = vlans_list(table, &kernel->world->arena, &link->vlans.values[0]);
+        free(table);
+        return r;
+}
+
+/* __br_vlan_set_default_pvid(), br_vlan_disable_default_pvid() */
+static int change_default_vid(FakeKernel *kernel, Link *bridge, size_t at, const Value *value) {
+        unsigned from = (unsigned)bridge->options.values[at].number, to = (unsigned)value->number;
+        int r = 0;
+
+        if (from != to)
+                for (Link *link = bridge->netns->links; link; link = link->hh.next)
+                        if (r == 0 && link_vlan_bridge(link) == bridge)
+                                r = move_default_vid(kernel, link, from, to);
+        bridge->options.values[at] = *value;
+        return r;
+}
+
 static int change_row(FakeKernel *kernel, Link *link, AttrSet *to, size_t at, const Value *value) {
         const Row *row = schema_row(to->schema, at);
         int r = 0;
@@ -526,6 +566,9 @@ static int change_row(FakeKernel *kernel, Link *link, AttrSet *to, size_t at, co
                 return -EINVAL;
         if (row->type->is_ref && row->type->shape == SHAPE_SCALAR)
                 r = check_ref(link, value);
+        if (r == 0 && to == &link->options && link->kind->default_vid &&
+            streq(row->key, link->kind->default_vid))
+                return change_default_vid(kernel, link, at, value);
         if (r == 0)
                 r = take_value(kernel, to, at, value);
         return r < 0 ? r : set_siblings(kernel, link, row, value);
@@ -608,6 +651,11 @@ int fake_link_set(FakeKernel *kernel, const Op *op, OpResult *result) {
                                            link->name);
                 return change_rows(kernel, link, &link->port, &op->link->port,
                                    op->rows[SECTION_PORT], result);
+        case SECTION_VLANS:
+                if (!link->vlans.schema)
+                        return fake_refuse(result, -EOPNOTSUPP, NULL, "%s has no VLANs",
+                                           link->name);
+                return fake_set_value(kernel, &link->vlans, 0, &op->link->vlans.values[0]);
         case _SECTION_N:
                 break;
         }

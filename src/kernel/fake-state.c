@@ -340,6 +340,19 @@ static int cycle(FakeKernel *kernel, Link *link, const Link *master) {
         return r < 0 ? r : fake_up(kernel, link);
 }
 
+/* nbp_vlan_init(), br_vlan_init(). */
+int fake_begin_vlans(FakeKernel *kernel, Link *link, const Link *bridge) {
+        Value list;
+
+        if (!bridge->kind || !bridge->kind->filtering)
+                return 0;
+        if (link_set_vlans(link) < 0 ||
+            link_default_vlans(bridge, &kernel->world->arena, &list) < 0)
+                return -ENOMEM;
+        attrset_set(&link->vlans, 0, list);
+        return 0;
+}
+
 int fake_release(FakeKernel *kernel, Link *link) {
         Link *master = link_master(link);
         int r;
@@ -348,6 +361,8 @@ int fake_release(FakeKernel *kernel, Link *link) {
                 return 0;
         attrset_set(&link->common, LINK_MASTER, (Value){});
         link->port = (AttrSet){};
+        if (link_vlan_bridge(link) != link)
+                link->vlans = (AttrSet){};
         /* nbp_backup_clear() */
         FOREACH_LINK(kernel, other)
                 for (size_t i = 0; other->port.schema && i < schema_size(other->port.schema); i++)
@@ -380,6 +395,9 @@ int fake_enslave(FakeKernel *kernel, Link *link, Link *master) {
                 if (r < 0)
                         return r;
         }
+        r = fake_begin_vlans(kernel, link, master);
+        if (r < 0)
+                return r;
         derive_mac(kernel, master, false);
         r = derive_mtu(kernel, master);
         return r < 0 ? r : cycle(kernel, link, master);
@@ -494,6 +512,8 @@ int fake_complete(FakeKernel *kernel, Link *link) {
         if (!attrset_has(&link->common, LINK_MTU))
                 set_number(link, LINK_MTU, first_mtu(link));
         r = fake_fill(kernel, &link->options, true);
+        if (r == 0)
+                r = fake_begin_vlans(kernel, link, link);
         if (r == 0)
                 r = complete_address(kernel, link);
         if (r == 0)

@@ -192,7 +192,8 @@ static Link *copy_link(const Link *from, Arena *arena) {
         link->name = arena_strdup(arena, from->name);
         if (!link->name || copy_set(&from->common, arena, &link->common) < 0 ||
             copy_set(&from->options, arena, &link->options) < 0 ||
-            copy_set(&from->port, arena, &link->port) < 0)
+            copy_set(&from->port, arena, &link->port) < 0 ||
+            copy_set(&from->vlans, arena, &link->vlans) < 0)
                 return NULL;
         for (const Object *object = from->objects; object; object = object->next) {
                 Object *copy = copy_object(object, arena);

@@ -563,13 +563,23 @@ static int dump_objects(const Object *from, const Object *asked, const Network *
         return 0;
 }
 
+/* Those of a bridge that does not filter are there, and nobody asks for them. */
+static bool filters_vlans(const Link *link) {
+        const Link *bridge = link_vlan_bridge(link);
+        const Value *filtering = bridge ? attrset_get(&bridge->options, bridge->kind->filtering)
+                                        : NULL;
+
+        return filtering && filtering->number;
+}
+
 static int dump_link(const Link *from, const Network *scope, const Link *asked, Namespace *netns) {
         Arena *arena = &netns->network->arena;
         Link *link = namespace_add_link(netns, from->name);
 
         if (!link || dump_set(&from->common, scope, arena, &link->common) < 0 ||
             dump_set(&from->options, scope, arena, &link->options) < 0 ||
-            dump_set(&from->port, scope, arena, &link->port) < 0)
+            dump_set(&from->port, scope, arena, &link->port) < 0 ||
+            (filters_vlans(from) && dump_set(&from->vlans, scope, arena, &link->vlans) < 0))
                 return -ENOMEM;
         link->kind = from->kind_name ? from->kind : NULL;
         link->kind_name = arena_strdup(arena, from->kind_name);

@@ -72,6 +72,8 @@ int fake_change_mtu(FakeKernel *kernel, Link *link, uint64_t mtu, bool by_user);
 int fake_change_mac(FakeKernel *kernel, Link *link, const uint8_t mac[6]);
 int fake_enslave(FakeKernel *kernel, Link *link, Link *master);
 int fake_release(FakeKernel *kernel, Link *link);
+/* What a bridge, or a port of it, begins with. 0 or -ENOMEM. */
+int fake_begin_vlans(FakeKernel *kernel, Link *link, const Link *bridge);
 /* With its children and its far end, wherever they are. 0 or -ENOMEM. */
 int fake_destroy(FakeKernel *kernel, Link *link);
 /* Whoever names the link by `from` now names it by `to`; a `to` without link is nobody. */

@@ -143,6 +143,9 @@ struct nlmsghdr *dump_request(DumpRequest *request, uint16_t type, size_t header
 /* For one link, or with 0 for a dump of all. */
 struct nlmsghdr *link_request(DumpRequest *request, int ifindex);
 
+/* Of VLANs, of one link or of all. */
+struct nlmsghdr *vlans_request(DumpRequest *request, int ifindex);
+
 enum {
         _DUMP_E_SUCCESS,
         DUMP_E_STALE, /* what was read does not fit together: what is stale has been marked */
@@ -175,6 +178,12 @@ enum {
 int decode_link(Namespace *netns, const struct nlmsghdr *message, Link **ret, int *ret_lower);
 int decode_object(Namespace *netns, Link *link, const ObjectType *type,
                   const struct nlmsghdr *message, Object **ret);
+/* Adds what RTM_NEWVLAN says to the VLANs of the link it is about. 0 or < 0. */
+int decode_vlans(Link *link, const struct nlmsghdr *message);
+/* Once they are all there, as one value. 0 or -ENOMEM. */
+int vlans_settle(Link *link);
+/* Whether a link's message is that of a bridge that knows VLANs. */
+bool message_filters(const struct nlmsghdr *message);
 /* What a link's message calls it, or NULL. */
 const char *message_link_name(const struct nlmsghdr *message);
 
@@ -201,6 +210,8 @@ int encode_link_group(Request *request, int ifindex, uint32_t group);
 int encode_link_del(Request *request, int ifindex);
 int encode_group_del(Request *request, uint32_t group);
 int encode_object(Request *request, const Op *op, int ifindex);
+/* For kernel/vlans.c: a message about a link, of that family. */
+int encode_bridge(Request *request, uint16_t type, int ifindex);
 /* Appended by put_peer: the far end's header, name and rows, and its namespace unless < 0. */
 int encode_peer(Request *request, const Op *op, const char *name, int netns_fd);
 

@@ -9,6 +9,7 @@
 #include "kernel/watch.h"
 
 #include <libmnl/libmnl.h>
+#include <linux/if_bridge.h>
 #include <net/if.h>
 
 #define WINDOW_MAX ((size_t)1024 * 1024) /* 800 link events */
@@ -139,7 +140,8 @@ bool op_is_shown(const Op *op, const Shown *shown) {
                 return !shown->gone && !shown->object && streq(shown->netns, op->netns) &&
                        streq_ptr(shown->link_name, op->name);
         case OP_LINK_SET:
-                return has_options(op, shown);
+                /* VLANs are refused or done, never ignored: that there was any change will do. */
+                return op->section == SECTION_VLANS ? is_about(op, shown) : has_options(op, shown);
         case OP_LINK_MOVE:
                 return is_moved(op, shown);
         case OP_LINK_DEL:
@@ -264,12 +266,34 @@ static int see_object(const Seeing *seeing, const Space *space, const struct nlm
         return 0;
 }
 
+static int see_vlans(const Seeing *seeing, const Space *space, const struct nlmsghdr *message,
+                     Shown *ret) {
+        const struct br_vlan_msg *header = mnl_nlmsg_get_payload(message);
+
+        if (seeing->op->section != SECTION_VLANS)
+                return DECODE_E_TAKEN;
+        ret->ifindex = (int)header->ifindex;
+        ret->link_name = name_of(seeing, space, ret->ifindex);
+        return 0;
+}
+
+static int see(const Seeing *seeing, const Space *space, const struct nlmsghdr *message,
+               Shown *ret) {
+        switch (message->nlmsg_type) {
+        case RTM_NEWLINK:
+        case RTM_DELLINK:
+                return see_link(seeing, space, message, ret);
+        case RTM_NEWVLAN:
+        case RTM_DELVLAN:
+                return see_vlans(seeing, space, message, ret);
+        }
+        return see_object(seeing, space, message, ret);
+}
+
 /* What can't be made out can't have been what was asked for. */
 static bool shows(const Seeing *seeing, const Space *space, const struct nlmsghdr *message) {
         Shown shown = {.netns = space->name};
-        bool is_link = message->nlmsg_type == RTM_NEWLINK || message->nlmsg_type == RTM_DELLINK;
-        int r = is_link ? see_link(seeing, space, message, &shown)
-                        : see_object(seeing, space, message, &shown);
+        int r = see(seeing, space, message, &shown);
         bool is = r == 0 && op_is_shown(seeing->op, &shown);
 
         for (Link *link = seeing->netns->links, *next; link; link = next) {

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/if_bridge.h>
 #include <linux/net_namespace.h>
 #include <linux/netconf.h>
 #include <poll.h>
@@ -28,6 +29,7 @@
 
 static const unsigned groups[] = {
         RTNLGRP_LINK, RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, RTNLGRP_NSID,
+        RTNLGRP_BRVLAN,
 };
 
 /* Coming and going. */
@@ -143,6 +145,16 @@ static void hear_link(const Hearing *hearing, const struct nlmsghdr *message) {
                 window_add(&hearing->kernel->watcher->window, hearing->space, message);
 }
 
+/* Of a bridge itself nothing else tells. */
+static void hear_vlans(const Hearing *hearing, const struct nlmsghdr *message) {
+        const struct br_vlan_msg *header = mnl_nlmsg_get_payload(message);
+
+        if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+                return;
+        space_mark(hearing->space, (int)header->ifindex);
+        window_add(&hearing->kernel->watcher->window, hearing->space, message);
+}
+
 /* Of one link, or of what counts for all of them. */
 static void hear_netconf(const Hearing *hearing, const struct nlmsghdr *message) {
         const struct nlattr *tb[NETCONFA_IFINDEX + 1];
@@ -169,6 +181,10 @@ static int hear(const struct nlmsghdr *message, void *userdata) {
         case RTM_NEWLINK:
         case RTM_DELLINK:
                 hear_link(hearing, message);
+                return 0;
+        case RTM_NEWVLAN:
+        case RTM_DELVLAN:
+                hear_vlans(hearing, message);
                 return 0;
         case RTM_NEWNETCONF:
         case RTM_DELNETCONF:

@@ -63,7 +63,8 @@ static int next_element(Arena *arena, const char **at, const char *end, char **r
                 *ret = NULL;
                 return 0;
         }
-        stop = memchr(begin, ',', (size_t)(end - begin));
+        stop = *begin == '{' ? memchr(begin, '}', (size_t)(end - begin)) : begin;
+        stop = stop ? memchr(stop, ',', (size_t)(end - stop)) : NULL;
         stop = stop ? stop : end;
         *at = stop < end ? stop + 1 : end;
         while (stop > begin && isspace((unsigned char)stop[-1]))
@@ -101,6 +102,8 @@ static int parse_elements(const Row *row, ParseScope *scope, const char *text, V
                 if (r != 0)
                         break;
         }
+        if (r == 0 && row->type->join)
+                r = row->type->join(row, scope, &list);
         if (r == 0)
                 *ret = list;
         return r;

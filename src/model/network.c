@@ -2,6 +2,7 @@
 /* Networks: namespaces, links and what lives in them, found by name. */
 
 #include "mvnet/network.h"
+#include "mvnet/vlans.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -72,6 +73,31 @@ int link_set_kind(Link *link, const LinkKind *kind) {
 
 int link_set_port(Link *link, const Schema *schema) {
         return attrset_init(&link->port, schema, &link->netns->network->arena);
+}
+
+int link_set_vlans(Link *link) {
+        return attrset_init(&link->vlans, &vlans_schema, &link->netns->network->arena);
+}
+
+Link *link_vlan_bridge(const Link *link) {
+        Link *bridge = link->kind && link->kind->filtering ? (Link *)link : link_master(link);
+
+        return bridge && bridge->kind && bridge->kind->filtering ? bridge : NULL;
+}
+
+int link_default_vlans(const Link *bridge, Arena *arena, Value *ret) {
+        const Value *vid = attrset_get(&bridge->options, bridge->kind->default_vid);
+        uint64_t number = vid ? vid->number : 1;
+        VlanTable *table = calloc(1, sizeof(VlanTable));
+        int r;
+
+        if (!table)
+                return -ENOMEM;
+        if (number > 0 && number < VLANS_N)
+                table->at[number] = (Vlan){.there = true, .pvid = true, .untagged = true};
+        r = vlans_list(table, arena, ret);
+        free(table);
+        return r;
 }
 
 static Object *object_append(Arena *arena, Object **list, Object **last, const ObjectType *type) {
@@ -280,6 +306,8 @@ AttrSet *link_section(const Link *link, Section section) {
                 return (AttrSet *)&link->options;
         case SECTION_PORT:
                 return (AttrSet *)&link->port;
+        case SECTION_VLANS:
+                return (AttrSet *)&link->vlans;
         case _SECTION_N:
                 break;
         }

@@ -261,6 +261,7 @@ static void judge_parts(Planner *planner, LinkPlan *link) {
                 link->no_master = true;
                 link->differ[SECTION_COMMON] &= ~ROW_BIT(LINK_MASTER);
                 link->differ[SECTION_PORT] = 0;
+                link->differ[SECTION_VLANS] = 0;
         }
         if (lower && link_state(link->wanted) == LINK_STATE_UP &&
             link_kind_is(link->wanted->kind, KIND_NEEDS_PARENT_UP) &&
@@ -277,7 +278,8 @@ static void judge_claimed(Planner *planner, LinkPlan *link, const char *claimed)
                 if (planner->failed || (!link->blocked && !link->create && !link->moves &&
                                         !(link->differ[SECTION_COMMON] |
                                           link->differ[SECTION_OPTIONS] |
-                                          link->differ[SECTION_PORT]) &&
+                                          link->differ[SECTION_PORT] |
+                                          link->differ[SECTION_VLANS]) &&
                                         !planner_objects_differ(link)))
                         return;
         }

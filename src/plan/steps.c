@@ -7,6 +7,8 @@
 
 #include "planner.h"
 
+#include "mvnet/vlans.h"
+
 /* What a pair's create honours of the far end (veth.c veth_newlink). */
 #define FAR_END_ROWS \
         (ROW_BIT(LINK_MAC) | ROW_BIT(LINK_MTU) | ROW_BIT(LINK_TXQUEUELEN) | ROW_BIT(LINK_GROUP))
@@ -194,6 +196,8 @@ static void steps_created(Planner *planner, LinkPlan *link) {
         if (is_port(link) && link->wanted->port.schema)
                 step_set(planner, link, STAGE_DETAIL, SECTION_PORT,
                          rows_where(&link->wanted->port, is_sent));
+        if (!link->no_master)
+                step_set(planner, link, STAGE_DETAIL, SECTION_VLANS, link->wanted->vlans.present);
         /* Written once it is there, it stays whatever the ports have; what it has anyway does not.
          */
         late = common->values[LINK_MTU].number == MTU_OF_NEW || follows_late(planner, link);
@@ -265,6 +269,28 @@ static bool is_released(const LinkPlan *link) {
                !link->target->common.values[LINK_MASTER].ref.link;
 }
 
+/* A bridge that gives another VLAN to its ports gives it to those that have the old one. */
+static RowSet vlans_to_say(Planner *planner, const LinkPlan *link) {
+        const LinkPlan *bridge = planner_by_wanted(planner, link_vlan_bridge(link->wanted));
+        RowSet rows = link->differ[SECTION_VLANS];
+
+        if (bridge && !link->no_master && bridge->target && bridge->differ[SECTION_OPTIONS]) {
+                int row = schema_find(bridge->target->options.schema,
+                                      bridge->wanted->kind->default_vid);
+
+                if (row < 0 || rows || !(bridge->differ[SECTION_OPTIONS] & ROW_BIT(row)))
+                        return rows;
+                rows = link->wanted->vlans.present;
+                if (!rows)
+                        return 0;
+                planner_line(planner, link->item, vlans_schema.name, NULL,
+                             planner_value(planner, schema_row(&vlans_schema, 0),
+                                           &link->wanted->vlans.values[0]),
+                             attrset_at(&link->wanted->vlans, 0));
+        }
+        return rows;
+}
+
 static void steps_changed(Planner *planner, LinkPlan *link) {
         RowSet options = link->differ[SECTION_OPTIONS], common = link->differ[SECTION_COMMON];
         RowSet special = special_rows(planner, link), late = 0, early;
@@ -288,6 +314,7 @@ static void steps_changed(Planner *planner, LinkPlan *link) {
         step_set(planner, link, STAGE_DETAIL, SECTION_OPTIONS, options & late);
         step_set(planner, link, STAGE_DETAIL, SECTION_COMMON, common & ~special);
         step_set(planner, link, STAGE_DETAIL, SECTION_PORT, link->differ[SECTION_PORT]);
+        step_set(planner, link, STAGE_DETAIL, SECTION_VLANS, vlans_to_say(planner, link));
         step_set(planner, link, STAGE_PORTED, SECTION_COMMON, common & special & ROW_BIT(LINK_MTU));
         steps_state(planner, link, cycle);
 }
@@ -383,13 +410,16 @@ static void show_created(Planner *planner, LinkPlan *link) {
         if (wanted->port.schema)
                 show_rows(planner, link, &wanted->port, wanted->port.present, NULL,
                           wanted->port.schema->name);
+        if (wanted->vlans.schema)
+                show_rows(planner, link, &wanted->vlans, wanted->vlans.present, NULL, NULL);
 }
 
 static void show_changed(Planner *planner, LinkPlan *link) {
         const AttrSet *sets[] = {&link->target->options, &link->target->common,
-                                 &link->target->port};
-        const AttrSet *have[] = {&link->have->options, &link->have->common, &link->have->port};
-        const Section which[] = {SECTION_OPTIONS, SECTION_COMMON, SECTION_PORT};
+                                 &link->target->port, &link->target->vlans};
+        const AttrSet *have[] = {&link->have->options, &link->have->common, &link->have->port,
+                                 &link->have->vlans};
+        const Section which[] = {SECTION_OPTIONS, SECTION_COMMON, SECTION_PORT, SECTION_VLANS};
 
         for (size_t i = 0; i < ELEMENTSOF(sets); i++)
                 if (sets[i]->schema)

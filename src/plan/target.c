@@ -6,6 +6,8 @@
 
 #include "planner.h"
 
+#include "mvnet/vlans.h"
+
 /* References are equal if they lead to the same link, by whatever name; re-created is not same. */
 static bool ref_differs(const Planner *planner, const LinkPlan *link, const Row *row,
                         const Value *wanted, const AttrSet *have_set, size_t i) {
@@ -162,10 +164,31 @@ static const char *kernel_choice(Planner *planner, const LinkPlan *link, const R
         return NULL;
 }
 
+/* On somebody else's: as it was found, unless it was not known, being no port or unfiltered. */
+static const char *default_vlans(Planner *planner, const LinkPlan *link) {
+        const Link *bridge = link_vlan_bridge(link->have);
+        const LinkPlan *plan = planner_by_have(planner, bridge);
+        Value usual = {};
+
+        if (!bridge)
+                return NULL;
+        if (plan && plan->target && plan->target->kind == bridge->kind)
+                bridge = plan->target;
+        if (link_default_vlans(bridge, planner->arena, &usual) < 0) {
+                planner->failed = true;
+                return NULL;
+        }
+        return planner_value(planner, schema_row(&vlans_schema, 0), &usual);
+}
+
 const char *planner_reset_text(Planner *planner, const LinkPlan *link, const Row *row,
                                const RecordRow *recorded) {
-        if (!link->ours)
+        bool vlans = row == schema_row(&vlans_schema, 0);
+
+        if (!link->ours && (recorded->was || !vlans))
                 return recorded->was;
+        if (vlans)
+                return default_vlans(planner, link);
         return row->def ? row->def : kernel_choice(planner, link, row);
 }
 
@@ -217,6 +240,10 @@ static int find_row(const Link *target, const char *key, Section *ret_which) {
                         return -1;
                 return schema_find(schema, dot + 1);
         }
+        if (streq(key, vlans_schema.name)) {
+                *ret_which = SECTION_VLANS;
+                return target->vlans.schema ? 0 : -1;
+        }
         row = schema_find(&link_schema, key);
         *ret_which = SECTION_COMMON;
         if (row < 0 && target->options.schema) {
@@ -226,12 +253,17 @@ static int find_row(const Link *target, const char *key, Section *ret_which) {
         return row;
 }
 
+static bool is_of_port(const LinkPlan *link, Section which) {
+        return which == SECTION_PORT ||
+               (which == SECTION_VLANS && link_vlan_bridge(link->have) != link->have);
+}
+
 static void aim_reset(Planner *planner, LinkPlan *link, const RecordRow *recorded, bool of_port) {
         Section which;
         int row = find_row(link->target, recorded->key, &which);
         const AttrSet *wanted = link_section(link->wanted, which);
 
-        if ((row >= 0 && which == SECTION_PORT) != of_port)
+        if ((row >= 0 && is_of_port(link, which)) != of_port)
                 return;
         if (row < 0)
                 planner_forget(planner, link->entry->path, recorded->key);
@@ -292,7 +324,9 @@ void planner_aim(Planner *planner, LinkPlan *link) {
                 aim_section(planner, link, which);
         /* A port's options begin anew under a new master. */
         if (link->differ[SECTION_COMMON] & ROW_BIT(LINK_MASTER) && link->wanted)
-                link->differ[SECTION_PORT] = link->wanted->port.present;
+                for (Section which = 0; which < _SECTION_N; which++)
+                        if (is_of_port(link, which))
+                                link->differ[which] = link_section(link->wanted, which)->present;
         if (link->entry && !planner->failed)
                 aim_resets(planner, link);
         /* What nobody can resolve any more can't be sent: a reference to a link that is gone. */

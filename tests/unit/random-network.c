@@ -21,6 +21,7 @@ typedef struct Made {
         struct Made *said_parent, *parent, *master, *peer; /* parent: the real lower device */
         bool far_end;         /* comes with its peer, which says so */
         bool fixed;           /* takes its parent over */
+        bool filters;         /* a bridge with VLANs */
         const LinkKind *slot; /* the family that has its rx handler */
         bool absent;          /* on a NIC that is not there */
         unsigned state;       /* LINK_STATE_*, _ANY if it is left as found */
@@ -201,6 +202,7 @@ static void make_one(Maker *maker) {
                 if (link_kind_is(kind, KIND_CLAIMS_PARENT))
                         link->parent->slot = link_kind_family(kind);
         }
+        link->filters = kind->filtering && random_chance(maker->random, 50);
         choose_state(maker, link);
         choose_mtu(maker, link);
         if (link_kind_is(kind, KIND_PAIR))
@@ -346,14 +348,58 @@ static void add_identity(Maker *maker, const Row *row) {
         add_row(maker->out, row, &value);
 }
 
+/* Few numbers, so that what is given by default is often what is wanted, or was. */
+static void add_filtering(Maker *maker, const Made *link) {
+        static const unsigned vids[] = {0, 1, 5, 10};
+
+        if (!link->filters)
+                return;
+        buf_printf(maker->out, "        %s: true\n", link->kind->filtering);
+        if (random_chance(maker->random, 30))
+                buf_printf(maker->out, "        %s: %u\n", link->kind->default_vid,
+                           vids[random_below(maker->random, ELEMENTSOF(vids))]);
+}
+
+static void add_vlans(Maker *maker, const Made *link) {
+        const Made *bridge = link->filters ? link : link->master;
+        bool pvid = false;
+        unsigned vid = 0;
+
+        if (!bridge || !bridge->filters || random_chance(maker->random, 40))
+                return;
+        buf_add(maker->out, "        vlans: [");
+        for (unsigned n = (unsigned)random_below(maker->random, 5); n > 0; n--) {
+                unsigned to;
+
+                vid += 1 + (unsigned)random_below(maker->random, 6);
+                to = vid + (unsigned)random_below(maker->random, 4);
+                if (random_chance(maker->random, 40)) {
+                        buf_printf(maker->out, "%u-%u, ", vid, to);
+                } else if (random_chance(maker->random, 40)) {
+                        buf_printf(maker->out, "{vid: %u-%u, untagged: true}, ", vid, to);
+                } else {
+                        buf_printf(maker->out, "{vid: %u, pvid: %s, untagged: %s}, ", vid,
+                                   pvid ? "false" : "true",
+                                   random_chance(maker->random, 80) ? "true" : "false");
+                        pvid = true;
+                }
+                vid = to;
+        }
+        buf_add(maker->out, "]\n");
+}
+
 static void add_options(Maker *maker, Made *link) {
         const Schema *schema = link->kind ? &link->kind->options : NULL;
+
+        add_filtering(maker, link);
 
         for (size_t i = 0; schema && i < schema_size(schema); i++) {
                 const Row *row = schema_row(schema, i);
                 Value value;
 
-                if (row->flags & ROW_LOCAL || row->change == CHANGE_STATE || row->type->is_ref)
+                if (row->flags & ROW_LOCAL || row->change == CHANGE_STATE || row->type->is_ref ||
+                    streq_ptr(row->key, link->kind->filtering) ||
+                    streq_ptr(row->key, link->kind->default_vid))
                         continue;
                 if (row->flags & ROW_PER_PARENT)
                         add_shared(maker, link, row);
@@ -476,6 +522,7 @@ static void add_link(Maker *maker, Made *link) {
         if (!link->far_end)
                 add_options(maker, link);
         add_port(maker, link);
+        add_vlans(maker, link);
         add_common(maker, link);
         add_objects(maker, link);
 }

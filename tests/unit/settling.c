@@ -274,6 +274,7 @@ static void describe_link(const Link *link, const Buf *brief, Arena *arena, Buf 
         describe_set(prefix, &link->common, lines);
         describe_set(prefix, &link->options, lines);
         describe_set(arena_printf(arena, "%s port", prefix), &link->port, lines);
+        describe_set(prefix, &link->vlans, lines);
         describe_objects(prefix, link->objects, arena, lines);
 }
 

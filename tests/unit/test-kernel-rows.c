@@ -4,6 +4,8 @@
 #include "values.h"
 #include "world.h"
 
+#include "mvnet/vlans.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -96,7 +98,7 @@ typedef struct Tally {
 } Tally;
 
 static void try_value(World *world, Link *link, Section section, size_t row, Tally *tally) {
-        AttrSet *sets[] = {&link->common, &link->options, &link->port};
+        AttrSet *sets[] = {&link->common, &link->options, &link->port, &link->vlans};
         const Row *what = schema_row(sets[section]->schema, row);
         const AttrSet *have;
 
@@ -114,8 +116,7 @@ static void try_value(World *world, Link *link, Section section, size_t row, Tal
                 return;
         }
         look(world);
-        have = section == SECTION_OPTIONS ? &seen(world, link->name)->options
-                                          : &seen(world, link->name)->port;
+        have = link_section(seen(world, link->name), section);
         tally->taken++;
         tally->shown += attrset_has(have, row) &&
                         value_equal(what, &sets[section]->values[row], &have->values[row]);
@@ -123,12 +124,12 @@ static void try_value(World *world, Link *link, Section section, size_t row, Tal
 
 /* Each row by itself with every value that there may be: what the kernel takes, it shows. */
 static void try_rows(World *world, Link *link, Section section) {
-        AttrSet *set_of[] = {&link->common, &link->options, &link->port};
+        AttrSet *set_of[] = {&link->common, &link->options, &link->port, &link->vlans};
         AttrSet *wanted = set_of[section];
         Random random = {random_seed(17)};
         size_t n = schema_size(wanted->schema);
-        bool filtering = run("ip link add dev tryfilter type bridge vlan_filtering 1 2>/dev/null")
-                         == 0;
+        bool filtering = run("ip link add dev tryfilter type bridge vlan_filtering 1 2>/dev/null "
+                             "&& ip link del dev tryfilter") == 0;
 
         if (!filtering)
                 print_message("SKIPPED rows about VLANs: no filtering in this kernel\n");
@@ -197,6 +198,100 @@ static void test_bridge_port(void **state) {
         look(world);
         assert_null(link_master(seen(world, "p0")));
         assert_null(seen(world, "p0")->port.schema);
+}
+
+static void set_vlans(Link *link, const char *text) {
+        assert_int_equal(link_set_vlans(link), 0);
+        assert_true(set_in(&link->vlans, link->netns->name, "vlans", text,
+                           &link->netns->network->arena));
+}
+
+static void assert_vlans(World *world, const char *name, const char *expected) {
+        const AttrSet *vlans = &seen(world, name)->vlans;
+        _cleanup_(buf_deinit) Buf text = {};
+
+        assert_true(vlans->present);
+        value_format(schema_row(&vlans_schema, 0), &vlans->values[0], &text);
+        assert_string_equal(buf_text(&text), expected);
+}
+
+static bool lacks_filtering(void) {
+        if (run("ip link add dev tryfilter type bridge vlan_filtering 1 2>/dev/null && "
+                "ip link del dev tryfilter") == 0)
+                return false;
+        print_message("SKIPPED: no VLAN filtering in this kernel\n");
+        return true;
+}
+
+static void test_vlans(void **state) {
+        World *world = *state;
+        Link *bridge = want(world, HOST, "br0", "bridge");
+        Link *port = set(set(want(world, HOST, "p0", "veth"), "peer", "p1"), "master", "br0");
+
+        if (lacks_filtering())
+                return;
+        make(world, set(bridge, "vlan-filtering", "true"), NULL);
+        set_port(port, "vlan-tunnel", "true");
+        make(world, port, NULL);
+        look(world);
+        assert_vlans(world, "br0", "[{vid: 1, pvid: true, untagged: true}]");
+        assert_vlans(world, "p0", "[{vid: 1, pvid: true, untagged: true}]");
+        set_vlans(port, "[]");
+        try_rows(world, port, SECTION_VLANS);
+        set_vlans(bridge, "[]");
+        try_rows(world, bridge, SECTION_VLANS);
+}
+
+/* From each to each: what is sent is the difference, however the two are entangled. */
+static void test_vlan_changes(void **state) {
+        static const char *const lists[] = {
+                "[1-4094]",
+                "[{vid: 1, pvid: true, untagged: true}]",
+                "[]",
+                "[2-10, {vid: 11-20, untagged: true}, {vid: 21-30, tunnel: 1021-1030}]",
+                "[{vid: 5, pvid: true}, {vid: 15-25, tunnel: 15-25}]",
+                "[{vid: 5, untagged: true}, {vid: 6, pvid: true, untagged: true}, 4094]",
+                "[{vid: 16-24, untagged: true, tunnel: 17-25}, {vid: 25, tunnel: 16}]",
+        };
+        World *world = *state;
+        Link *port = set(set(want(world, HOST, "p0", "veth"), "peer", "p1"), "master", "br0");
+
+        if (lacks_filtering())
+                return;
+        make(world, set(want(world, HOST, "br0", "bridge"), "vlan-filtering", "true"), NULL);
+        set_port(port, "vlan-tunnel", "true");
+        make(world, port, NULL);
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++)
+                for (size_t j = 0; j < 2 * ELEMENTSOF(lists); j++) {
+                        set_vlans(port, j % 2 ? lists[i] : lists[j / 2]);
+                        add_set(world, port, SECTION_VLANS, ROW_BIT(0));
+                        apply_all(world);
+                        look(world);
+                        assert_vlans(world, "p0", j % 2 ? lists[i] : lists[j / 2]);
+                }
+}
+
+/* 2,047 VLANs that are no neighbours do not fit into one message with their flags and tunnels. */
+static void test_many_vlans(void **state) {
+        World *world = *state;
+        Link *port = set(set(want(world, HOST, "p0", "veth"), "peer", "p1"), "master", "br0");
+        _cleanup_(buf_deinit) Buf text = {};
+
+        if (lacks_filtering())
+                return;
+        make(world, set(want(world, HOST, "br0", "bridge"), "vlan-filtering", "true"), NULL);
+        set_port(port, "vlan-tunnel", "true");
+        make(world, port, NULL);
+        buf_addc(&text, '[');
+        for (unsigned vid = 1; vid < 4095; vid += 2)
+                buf_printf(&text, "%s{vid: %u, untagged: true, tunnel: %u}", vid > 1 ? ", " : "", vid,
+                           5000 - vid);
+        buf_addc(&text, ']');
+        set_vlans(port, buf_text(&text));
+        add_set(world, port, SECTION_VLANS, ROW_BIT(0));
+        apply_all(world);
+        look(world);
+        assert_vlans(world, "p0", buf_text(&text));
 }
 
 static void test_macvlan_far_parent(void **state) {
@@ -630,6 +725,9 @@ int main(void) {
                 T(test_bridge_rows),
                 T(test_bridge_create),
                 T(test_bridge_port),
+                T(test_vlans),
+                T(test_vlan_changes),
+                T(test_many_vlans),
                 T(test_macvlan_far_parent),
                 T(test_macvtap),
                 T(test_tuns),

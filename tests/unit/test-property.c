@@ -172,6 +172,7 @@ static void check_link(Case *one, const Link *wanted, const Namespace *netns) {
         if (is_kind)
                 check_rows(one, wanted, &wanted->options, &have->options, 0);
         check_rows(one, wanted, &wanted->port, &have->port, 0);
+        check_rows(one, wanted, &wanted->vlans, &have->vlans, 0);
         check_objects(one, wanted->name, wanted->objects, have->objects);
 }
 
@@ -360,7 +361,16 @@ static void meddle(Case *one) {
 
         memcpy(values, link->common.values, schema_size(&link_schema) * sizeof(Value));
         changed.common.values = values;
-        switch (random_below(&one->random, 3)) {
+        switch (random_below(&one->random, 4)) {
+        case 3:
+                if (!link->vlans.present)
+                        return;
+                op.type = OP_LINK_SET;
+                op.section = SECTION_VLANS;
+                op.rows[SECTION_VLANS] = ROW_BIT(0);
+                changed.vlans.values = values;
+                values[0] = (Value){};
+                break;
         case 0:
                 op.type = OP_LINK_DEL;
                 break;

@@ -7,6 +7,7 @@
 #include "values.h"
 
 #include "mvnet/network.h"
+#include "mvnet/vlans.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -71,6 +72,7 @@ static void foreach_table(TableTest *test) {
         problems = 0;
         run_table(test, &(Table){.schema = &link_schema});
         run_table(test, &(Table){.schema = &match_schema});
+        run_table(test, &(Table){.schema = &vlans_schema});
         for (size_t i = 0; i < link_kinds_n; i++) {
                 const LinkKind *kind = link_kinds[i];
 
@@ -491,7 +493,8 @@ static bool is_rtnl(const Table *table) {
 
 /* Rows whose values travel, and come back. */
 static bool goes_round(const Table *table, const Row *row) {
-        return is_rtnl(table) && table->schema != &match_schema && !is_local(row) &&
+        return is_rtnl(table) && table->schema != &match_schema &&
+               table->schema != &vlans_schema && !is_local(row) &&
                row->change != CHANGE_STATE && !(row->flags & (ROW_WRITE_ONLY | ROW_MAKES_PEER));
 }
 

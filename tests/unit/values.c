@@ -120,6 +120,8 @@ static const char *const texts[] = {
         "eth0", "ns1/eth0", "host/br0", "a", "a text with spaces", "forever",
         "net.ipv4.ip_forward", "net.ipv4.conf.all.rp_filter", "ipv4.rp_filter",
         "ipv6.accept_ra", "1:2", "0:7", "3:0", "7:7", "root", "0:0", "root:root", "0660",
+        "20-30", "{vid: 5, pvid: true, untagged: true}", "{vid: 40-49, tunnel: 1040-1049}",
+        "{vid: 60-70, untagged: true}",
 };
 
 static void add_longest(Values *values, const Row *row, Arena *arena) {

@@ -305,6 +305,7 @@ void assert_converged(World *world) {
                         assert_shown(&link->common, &found->common, link->name);
                         assert_shown(&link->options, &found->options, link->name);
                         assert_shown(&link->port, &found->port, link->name);
+                        assert_shown(&link->vlans, &found->vlans, link->name);
                         assert_objects(link->objects, found->objects, link->name);
                 }
         }
