@@ -101,6 +101,7 @@ enum {
         ROW_SHORTHAND = 1 << 7,     /* what a plain scalar stands for, where a map is expected */
         ROW_ABSENT_IS_ZERO = 1 << 8, /* the same while it is zero, whatever the default */
         ROW_SOMETIMES = 1 << 9,     /* not reported in some states: then compared with the record */
+        ROW_LOOSE = 1 << 20,        /* a link that need not be there */
         ROW_MERGES = 1 << 10,       /* a map that the kernel adds to: what goes is sent as zero */
         ROW_USERS = 1 << 17,        /* who uses it sets it, too: no drift once we have asked for it */
 };
@@ -132,6 +133,9 @@ typedef struct ParseScope {
         Arena *arena;
         const char *netns;  /* a link named without a namespace lives here */
         const char *reason; /* set with ATTR_E_INVALID; static, or in the arena */
+        /* The number of a routing table by a name that is not built in; NULL: nobody knows any. */
+        bool (*table)(const struct ParseScope *scope, const char *name, uint64_t *ret);
+        const void *tables; /* for `table` */
 } ParseScope;
 
 /* Where an attribute goes: a message under construction, inside the nest its schema belongs in. */
@@ -215,6 +219,8 @@ extern const AttrType attr_link, attr_lower, attr_peer;
 #define OWNER_NONE UINT32_MAX
 /* Of a tun, as IFLA_TUN_OWNER and the attribute after it; can't be taken away again. */
 extern const AttrType attr_tun_owner;
+/* An address of the family that the message's header says. */
+extern const AttrType attr_ip;
 /* Local: never on the wire. */
 extern const AttrType attr_local_bool, attr_local_text, attr_local_mac, attr_local_links;
 
@@ -229,6 +235,19 @@ void attr_format_clock(const Row *row, const Value *value, Buf *ret);
 void attr_format_mac(const Row *row, const Value *value, Buf *ret);
 int attr_put_number(const Row *row, const Value *value, PutScope *scope);
 int attr_get_number(const Row *row, const GetScope *scope, Value *ret);
+int attr_parse_ip(const Row *row, ParseScope *scope, const char *text, Value *ret);
+void attr_format_ip(const Row *row, const Value *value, Buf *ret);
+int attr_get_ip(const Row *row, const GetScope *scope, Value *ret);
+bool attr_equal_ip(const Row *row, const Value *wanted, const Value *have);
+size_t ip_bytes(uint8_t family); /* 0: of no family */
+/* A prefix: `default` has no family yet. */
+int attr_parse_prefix(const Row *row, ParseScope *scope, const char *text, Value *ret);
+void attr_format_prefix(const Row *row, const Value *value, Buf *ret);
+/* A routing table; 0 is none, and out of range if the row has a minimum. */
+int attr_parse_table(const Row *row, ParseScope *scope, const char *text, Value *ret);
+void attr_format_table(const Row *row, const Value *value, Buf *ret);
+/* "1.5s" in milliseconds. */
+int attr_parse_ms(ParseScope *scope, const char *text, uint64_t *ret_ms);
 int attr_put_nothing(const Row *row, const Value *value, PutScope *scope);
 int attr_get_nothing(const Row *row, const GetScope *scope, Value *ret); /* ATTR_E_ABSENT */
 bool attr_equal_number(const Row *row, const Value *wanted, const Value *have);

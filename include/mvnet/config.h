@@ -26,8 +26,11 @@ int config_load_sources(const SourceFile *files, size_t n, const uint8_t seed[16
 int config_load_text(const char *name, const char *text, const uint8_t seed[16], Report *report,
                      Network **ret);
 
-/* The parts of it: a merged tree to a Network, and the rules between objects. */
-int config_build(Network *network, const Node *root, Report *report);
+/*
+ * The parts of it: a merged tree to a Network, and the rules between objects. `etc` is where
+ * iproute2's names of tables are found, "" as a rule.
+ */
+int config_build(Network *network, const Node *root, const char *etc, Report *report);
 int config_check(const Network *network, Report *report);
 
 /*

@@ -17,6 +17,7 @@ typedef struct Object {
         const ObjectType *type;
         AttrSet set;
         Location at;
+        const struct Link *under; /* wanted: the link that it is written under, if it is no link's */
 } Object;
 
 /* An exact list that a file has, be it empty. */

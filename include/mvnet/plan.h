@@ -53,6 +53,11 @@ static inline bool op_is_state_set(const Op *op) {
                op->rows[SECTION_COMMON] == ROW_BIT(LINK_STATE);
 }
 
+/* About what lives in a namespace and not on a link, even if it is written under one. */
+static inline bool op_is_entry(const Op *op) {
+        return op->object && !op->link && op->object->type->transport == TRANSPORT_RTNL;
+}
+
 typedef enum Verdict {
         VERDICT_OK,       /* nothing to do */
         VERDICT_CREATE,

@@ -10,6 +10,8 @@
 #include "mvnet/error.h"
 
 struct Link;
+struct Namespace;
+struct Object;
 
 /* A row's place is a bit of a 64-bit word wherever sets of rows are meant (a test counts them). */
 typedef uint64_t RowSet;
@@ -200,6 +202,7 @@ typedef struct ObjectType {
         size_t header_size; /* of the struct behind nlmsghdr */
         /* Fills in what no row does: the header's ifindex, our mark. Called before the rows. */
         int (*begin)(PutScope *scope, int ifindex);
+        int (*end)(PutScope *scope, const AttrSet *set); /* the same, after them */
         /* The ifindex a message is about, or 0: none; < 0: not one of ours to manage at all. */
         int (*ifindex)(const GetScope *scope);
         /* Whether a message with these numbers is about such an object; NULL: it always is. */
@@ -214,12 +217,21 @@ typedef struct ObjectType {
         size_t attributes; /* numbers below this are taken apart */
         /* Non-zero: stands in this nest of the link's own message, an attribute for each. */
         uint16_t nest;
+        /* Fills in what a file leaves out, once all links are known. 0 or < 0. */
+        int (*complete)(struct Object *object, const struct Namespace *netns);
         /* Rules between rows of one object; as LinkKind.verify. */
         int (*verify)(const AttrSet *set, const char **ret_key, const char **ret_reason);
+        /* Whether one request can put another in its place; NULL: it can, where rows allow it. */
+        bool (*replaceable)(const AttrSet *have);
+        /* Which come first: those of a lower rank; NULL: all are 0. */
+        unsigned (*rank)(const AttrSet *set);
+        /* What is missing that such a request is refused, in words; NULL: it is refused for good. */
+        const char *(*waits)(const AttrSet *set, int error, const char *message);
         const char *doc;
 } ObjectType;
 
 extern const ObjectType object_address, object_altname, object_link_sysctl, object_sysctl;
+extern const ObjectType object_route;
 extern const ObjectType *const object_types[];
 extern const size_t object_types_n;
 const ObjectType *object_type_find(const char *key, uint32_t flag); /* NULL: unknown */

@@ -21,12 +21,25 @@ typedef struct PortSection {
         Location at;
 } PortSection;
 
+/* A routing table's name, as iproute2 knows it. */
+typedef struct TableName {
+        const struct TableName *next;
+        const char *name;
+        uint64_t number;
+} TableName;
+
+/* Reads iproute2's files; those that are not there, or make no sense, name nothing. 0 or -ENOMEM. */
+int tables_read(Arena *arena, const char *root, const TableName **ret);
+/* For ParseScope. */
+bool tables_find(const ParseScope *scope, const char *name, uint64_t *ret);
+
 typedef struct Build {
         Network *network;
         Report *report;
         Buf path; /* of what is being read: "interfaces.br0.bridge-port" */
         PortEntry *ports, *last_port;
         PortSection *sections;
+        const TableName *tables;
 } Build;
 
 enum {

@@ -19,17 +19,28 @@ void link_config_path(const Link *link, const char *key, Buf *ret) {
         buf_printf(ret, "interfaces.%s%s%s", link->name, key ? "." : "", key ?: "");
 }
 
+static void object_config_path(const Check *check, const char *key, Buf *ret) {
+        if (check->object->under)
+                link_config_path(check->object->under, NULL, ret);
+        else if (!streq(check->netns->name, HOST))
+                buf_printf(ret, "namespaces.%s", check->netns->name);
+        buf_printf(ret, "%s%s.%s", ret->size ? "." : "", check->object->type->schema.name, key);
+}
+
 void check_problem(Check *check, const Link *link, const char *key, Location at,
                    const char *format, ...) {
         _cleanup_(buf_deinit) Buf path = {}, text = {};
         va_list ap;
 
-        link_config_path(link, key, &path);
+        if (link)
+                link_config_path(link, key, &path);
+        else
+                object_config_path(check, key, &path);
         va_start(ap, format);
         buf_vprintf(&text, format, ap);
         va_end(ap);
-        report_add(check->report, at.source ? at : link->at, buf_text(&path), "%s",
-                   buf_text(&text));
+        report_add(check->report, at.source ? at : link ? link->at : check->object->at,
+                   buf_text(&path), "%s", buf_text(&text));
         if (buf_error(&path) < 0 || buf_error(&text) < 0)
                 check->report->failed = true;
 }
@@ -400,7 +411,7 @@ static void verify_object(Check *check, const Link *link, const Object *object) 
         if (!object->type->verify || object->type->verify(&object->set, &key, &reason) <= 0)
                 return;
         at = key_at(&object->set, key);
-        path = arena_printf(&check->arena, "%s.%s", object->type->schema.name, key);
+        path = link ? arena_printf(&check->arena, "%s.%s", object->type->schema.name, key) : key;
         check_problem(check, link, path, at.source ? at : object->at, "%s", reason);
 }
 
@@ -421,6 +432,35 @@ static void check_link(Check *check, const Link *link) {
                 verify_object(check, link, object);
 }
 
+/* Routes leave by links of their own namespace. */
+static void check_object_refs(Check *check, const AttrSet *set) {
+        size_t i;
+
+        ROWSET_FOREACH(i, set->present) {
+                const Row *row = schema_row(set->schema, i);
+                const Ref *ref = &set->values[i].ref;
+
+                if (!row->type->is_ref || row->type->shape != SHAPE_SCALAR || !row_said(set, i) ||
+                    !ref->link || row->flags & ROW_LOOSE)
+                        continue;
+                if (streq(ref->netns, check->netns->name))
+                        check_ref(check, NULL, row->key, ref, attrset_at(set, i));
+                else
+                        check_problem(check, NULL, row->key, attrset_at(set, i),
+                                      "is a link of another namespace; this is '%s'",
+                                      check->netns->name);
+        }
+}
+
+static void check_entries(Check *check, const Namespace *netns) {
+        check->netns = netns;
+        for (const Object *object = netns->objects; object; object = object->next) {
+                check->object = object;
+                check_object_refs(check, &object->set);
+                verify_object(check, NULL, object);
+        }
+}
+
 int config_check(const Network *network, Report *report) {
         Check check = {.network = network, .report = report};
         int r;
@@ -428,6 +468,8 @@ int config_check(const Network *network, Report *report) {
         for (const Namespace *netns = network->namespaces; netns; netns = netns->hh.next)
                 for (const Link *link = netns->links; link; link = link->hh.next)
                         check_link(&check, link);
+        for (const Namespace *netns = network->namespaces; netns; netns = netns->hh.next)
+                check_entries(&check, netns);
         r = check_claims(&check);
         if (r == 0)
                 r = check_cycles(&check);

@@ -9,9 +9,14 @@ typedef struct Check {
         const Network *network;
         Report *report;
         Arena arena; /* for as long as the check takes */
+        const Namespace *netns; /* whose objects are looked at, or NULL: those of links */
+        const Object *object;
 } Check;
 
-/* Adds a problem at a key of a link (or NULL: the link itself), where that key was written. */
+/*
+ * Adds a problem at a key of a link (or NULL: the link itself), where that key was written. Of no
+ * link: of the object at hand.
+ */
 void check_problem(Check *check, const Link *link, const char *key, Location at,
                    const char *format, ...) _printf_(5, 6);
 

@@ -171,10 +171,12 @@ static int build_name(Build *build, const Node *node) {
         return r;
 }
 
-int config_build(Network *network, const Node *root, Report *report) {
+int config_build(Network *network, const Node *root, const char *etc, Report *report) {
         Build build = {.network = network, .report = report};
-        int r = 0;
+        int r = tables_read(&network->arena, etc, &build.tables);
 
+        if (r < 0)
+                return r;
         if (node_is_null(root))
                 return report_error(report);
         if (root->type != NODE_MAP) {
@@ -227,14 +229,14 @@ static int parse_files(Arena *arena, const SourceFile *files, size_t n, Report *
         return tree_merge(arena, layers, parsed, list_is_additive, report, ret);
 }
 
-static int make_network(Network *network, const SourceFile *files, size_t n, const uint8_t seed[16],
-                        Report *report) {
+static int make_network(Network *network, const SourceFile *files, size_t n, const char *etc,
+                        const uint8_t seed[16], Report *report) {
         Node *root = NULL;
         bool whole = true;
         int r = parse_files(&network->arena, files, n, report, &root, &whole);
 
         if (r == 0)
-                r = config_build(network, root, report);
+                r = config_build(network, root, etc, report);
         if (r == 0 && whole)
                 r = network_complete(network, seed);
         return r < 0 || !whole ? r : config_check(network, report);
@@ -276,9 +278,9 @@ static void forget_sources(Report *report) {
         report->failed = true;
 }
 
-static int load(Network *network, const SourceFile *files, size_t n, const uint8_t seed[16],
-                Report *report, Network **ret) {
-        int r = make_network(network, files, n, seed, report);
+static int load(Network *network, const SourceFile *files, size_t n, const char *etc,
+                const uint8_t seed[16], Report *report, Network **ret) {
+        int r = make_network(network, files, n, etc, seed, report);
 
         if (r == 0)
                 r = report_error(report);
@@ -309,7 +311,7 @@ int config_load(const char *root, const char *const *paths, size_t n_paths, cons
                 network_free(network);
                 return r;
         }
-        return load(network, files, n, seed, report, ret);
+        return load(network, files, n, root, seed, report, ret);
 }
 
 int config_load_sources(const SourceFile *files, size_t n, const uint8_t seed[16], Report *report,
@@ -333,7 +335,7 @@ int config_load_sources(const SourceFile *files, size_t n, const uint8_t seed[16
                 network_free(network);
                 return r;
         }
-        return load(network, copies, n, seed, report, ret);
+        return load(network, copies, n, "", seed, report, ret);
 }
 
 int config_load_text(const char *name, const char *text, const uint8_t seed[16], Report *report,

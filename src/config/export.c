@@ -350,7 +350,7 @@ static bool object_is_worth(const Link *link, const Object *object, bool all) {
         if (protocol && protocol->number >= IFAPROT_KERNEL_LO &&
             protocol->number <= IFAPROT_KERNEL_LL)
                 return false;
-        return all || is_ours(link) || (protocol && protocol->number == PROTOCOL_OURS);
+        return all || (link && is_ours(link)) || (protocol && protocol->number == PROTOCOL_OURS);
 }
 
 static bool object_row_is_worth(Export *export, const Link *link, const Object *object, size_t i) {
@@ -358,7 +358,7 @@ static bool object_row_is_worth(Export *export, const Link *link, const Object *
         const Value *value = &object->set.values[i];
 
         if (row->change == CHANGE_KEY)
-                return attrset_has(&object->set, i);
+                return attrset_has(&object->set, i) && !equals_default(export, row, value);
         if (!row_is_worth(export, &object->set, i))
                 return false;
         /* The kernel's choice again: a label is the link's name, a scope the whole world. */
@@ -597,19 +597,23 @@ static void refer(const Export *export, const Link *link) {
                 entry->referred = true;
 }
 
+static void refer_set(const Export *export, const AttrSet *set) {
+        size_t i;
+
+        ROWSET_FOREACH(i, set->present)
+                if (schema_row(set->schema, i)->type->is_ref &&
+                    schema_row(set->schema, i)->type->shape == SHAPE_SCALAR)
+                        refer(export, network_find_link(export->network, &set->values[i].ref));
+}
+
 static void refer_all(const Export *export, Entry *entry) {
         const AttrSet *sets[] = {&entry->link->common, &entry->link->options, &entry->link->port};
         Entry *peer = entry_find(export, link_peer(entry->link));
-        size_t i;
 
         if (!entry->whole || entry->trouble)
                 return;
         for (size_t s = 0; s < ELEMENTSOF(sets); s++)
-                ROWSET_FOREACH(i, sets[s]->present)
-                        if (schema_row(sets[s]->schema, i)->type->is_ref &&
-                            schema_row(sets[s]->schema, i)->type->shape == SHAPE_SCALAR)
-                                refer(export, network_find_link(export->network,
-                                                                &sets[s]->values[i].ref));
+                refer_set(export, sets[s]);
         if (peer && !entry->far_end)
                 peer->far_end = true;
 }
@@ -630,6 +634,10 @@ static int make_entries(Export *export, bool all) {
                                 .whole = all || is_ours(link),
                         };
         qsort(export->entries, export->n, sizeof(Entry), compare_entries);
+        for (const Namespace *netns = export->network->namespaces; netns; netns = netns->hh.next)
+                for (const Object *object = netns->objects; object; object = object->next)
+                        if (object_is_worth(NULL, object, all))
+                                refer_set(export, &object->set);
         /* In the order of the file, so that the end of a pair that is said first tells the kind. */
         for (const Namespace *netns = export->network->namespaces; netns; netns = netns->hh.next)
                 for (const Link *link = netns->links; link; link = link->hh.next)

@@ -20,7 +20,7 @@ typedef struct Hint {
 #define NETNS "a link is declared where it lives: 'namespaces: {NAME: {interfaces: {LINK: …}}}'"
 #define PEER "the far end of a pair is written 'peer: LINK' or 'peer: NAMESPACE/LINK'"
 #define DIRECT "a link's settings stand directly under its name"
-#define ROUTE "routes come with a later version; 'ip route' does it meanwhile"
+#define ROUTE "a gateway is that of a route: 'routes: [{to: default, via: ADDRESS}]'"
 #define SYSCTL "that is a sysctl: 'sysctl: {ipv4.forwarding: 1, ipv6.accept_ra: 0, …}'"
 
 /* Of ifstate, netplan, nmstate, networkd, ifupdown and `ip`. */
@@ -100,9 +100,9 @@ static const Hint foreign_words[] = {
 
 /* Of the language, but not of this version. */
 static const char *const later_link_keys[] = {
-        "routes", "neighbours", "fdb", "mdb", "bond-port", "team-port", "bind-netns",
+        "neighbours", "fdb", "mdb", "bond-port", "team-port", "bind-netns",
 };
-static const char *const later_space_keys[] = {"routes", "rules", "nexthop-objects"};
+static const char *const later_space_keys[] = {"rules", "nexthop-objects"};
 static const char *const later_kinds[] = {
         "bond",    "team",     "vxlan", "geneve", "gre",       "gretap", "ip6gre",
         "ip6gretap", "erspan", "ip6erspan", "ipip", "sit", "ip6tnl",   "vti",    "vti6",

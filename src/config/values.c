@@ -90,7 +90,12 @@ static void value_problem(Build *build, const Row *row, Location at, const char 
 /* A scalar, or one element. */
 static int build_element(Build *build, const Row *row, const char *netns, const char *text,
                          Location at, Value *ret) {
-        ParseScope scope = {.arena = &build->network->arena, .netns = netns};
+        ParseScope scope = {
+                .arena = &build->network->arena,
+                .netns = netns,
+                .table = tables_find,
+                .tables = build->tables,
+        };
         int r = row->type->parse(row, &scope, text, ret);
 
         if (r == ATTR_E_ABSENT)
@@ -310,18 +315,21 @@ static int schema_find_key(const Schema *schema, bool key) {
 
 static Object *object_add(Build *build, Namespace *netns, Link *link, const ObjectType *type,
                           Location at) {
-        Object *object = link ? link_add_object(link, type) : namespace_add_object(netns, type);
+        Link *holder = type->flags & OBJECT_IN_NETNS ? NULL : link;
+        Object *object = holder ? link_add_object(holder, type)
+                                : namespace_add_object(netns, type);
 
         if (!object) {
                 build->report->failed = true;
                 return NULL;
         }
         object->at = at;
+        object->under = holder ? NULL : link;
         return object;
 }
 
 static void object_drop(Namespace *netns, Link *link, Object *object) {
-        if (link)
+        if (link && !object->under)
                 object_remove(&link->objects, &link->last, object);
         else
                 object_remove(&netns->objects, &netns->last, object);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <uthash.h>
 
+#define WAIT_MAX_MS 250u /* what is waited for came, or something else did */
 #define NOW_MIN_MS 5u
 #define NOW_MAX_MS 200u
 #define TIME_MIN_MS 100u
@@ -340,7 +341,8 @@ static void trouble_wait(Damper *damper, Trouble *trouble) {
                 passing = false;
         }
         trouble->next = damper->now +
-                (passing ? step(NOW_MIN_MS, NOW_MAX_MS, trouble->times)
+                (trouble->remedy == REMEDY_WAIT ? step(NOW_MIN_MS, WAIT_MAX_MS, trouble->times)
+                 : passing ? step(NOW_MIN_MS, NOW_MAX_MS, trouble->times)
                          : jitter(damper, step(TIME_MIN_MS, TIME_MAX_MS, trouble->times)));
         trouble->ready = trouble->remedy == REMEDY_NOW || trouble->remedy == REMEDY_TIME;
         trouble->times++;
@@ -413,7 +415,8 @@ void damper_done(Damper *damper, const DamperRequest *request) {
 
 void damper_event(Damper *damper, const char *netns) {
         for (Trouble *trouble = damper->troubles; trouble; trouble = trouble->hh.next)
-                if (trouble->remedy == REMEDY_EVENT && (!netns || streq(trouble->netns, netns)))
+                if ((trouble->remedy == REMEDY_EVENT || trouble->remedy == REMEDY_WAIT) &&
+                    (!netns || streq(trouble->netns, netns)))
                         trouble->ready = true;
 }
 
@@ -456,7 +459,8 @@ int damper_ask(Damper *damper, const DamperRequest *request, DamperReply *ret) {
         if (trouble && (!trouble->ready || trouble->next > damper->now)) {
                 if (trouble->ready)
                         hold_until(damper, trouble->next);
-                *ret = (DamperReply){DAMPER_FAILED, trouble->error, trouble->failure, trouble->at};
+                *ret = (DamperReply){trouble->remedy == REMEDY_WAIT ? DAMPER_WAITING : DAMPER_FAILED,
+                                     trouble->error, trouble->failure, trouble->at};
                 return 0;
         }
         if (!damper->fresh)

@@ -35,6 +35,7 @@ typedef enum Remedy {
         REMEDY_NOW,     /* a moment: 5 ms and longer, for 10 s; something is still dying */
         REMEDY_TIME,    /* 100 ms and longer, up to 5 min */
         REMEDY_EVENT,   /* the same, and something must have changed in its namespace */
+        REMEDY_WAIT,    /* something must have changed in its namespace: it was no failure */
         REMEDY_FILE,    /* another file, or another link: the kernel said so three times */
         _REMEDY_N,
 } Remedy;
@@ -42,6 +43,7 @@ typedef enum Remedy {
 typedef enum DamperAnswer {
         DAMPER_GO,
         DAMPER_FAILED,    /* it did, and it is too early to try again */
+        DAMPER_WAITING,   /* something that it needs was missing, and nothing has changed since */
         DAMPER_CONTESTED, /* somebody changes it back again and again */
         DAMPER_PAUSED,
         _DAMPER_ANSWER_N,

@@ -112,7 +112,7 @@ static void spot_find(const Network *network, const char *path, Spot *ret) {
 /* What an operation is about, as the record calls it. */
 
 static void op_path(const Op *op, Buf *ret) {
-        buf_add(ret, op->item->path);
+        buf_add(ret, op_is_entry(op) ? op->netns : op->item->path);
         if (op->object) {
                 buf_printf(ret, " %s ", op->object->type->schema.name);
                 object_key(op->object, ret);
@@ -149,7 +149,7 @@ static bool item_is_ours(const Record *record, const PlanItem *item) {
 static void op_identity(const Network *have, const Op *op, uint64_t *ret_netns, int *ret_ifindex) {
         const Namespace *netns = network_find_namespace(have, op->netns);
         const Link *link = op->item->have;
-        bool stays = link && op->item->verdict != VERDICT_RECREATE &&
+        bool stays = link && !op_is_entry(op) && op->item->verdict != VERDICT_RECREATE &&
                      streq(link->netns->name, op->netns);
 
         *ret_netns = netns ? netns->cookie : 0;
@@ -169,7 +169,7 @@ static bool op_rests(const Op *op, bool ours) {
         case OP_OBJECT_SET:
                 /* Addresses carry our protocol; alternative names nothing. */
                 return op->object->type->transport == TRANSPORT_SYSCTL ||
-                       (!ours && (op->type == OP_OBJECT_SET || op->object->type->nest != 0));
+                       (!ours && !(op->object->type->flags & OBJECT_WHOLE) && (op->type == OP_OBJECT_SET || op->object->type->nest != 0));
         case OP_NETNS_DEL:
         case OP_LINK_ADD:
         case OP_LINK_DEL:
@@ -313,7 +313,9 @@ bool note_is_blind(const Record *record, const Network *have, const Op *op) {
 /* The rows of one request, of each of its sections in turn. False: no more. */
 static bool op_rows(const Op *op, const Network *have, bool ours, size_t step, RowNote *ret) {
         if (op->object) {
-                if (step > 0 || op->type == OP_OBJECT_DEL)
+                /* What is always sent as a whole has no rows to be put back. */
+                if (step > 0 || op->type == OP_OBJECT_DEL ||
+                    op->object->type->flags & OBJECT_WHOLE)
                         return false;
                 ret->section = SECTION_COMMON;
                 ret->send = ret->wanted = &op->object->set;
@@ -449,7 +451,7 @@ static int announce_entry(Store *store, const Network *have, const Op *op, const
         bool made;
 
         op_identity(have, op, &netns, &ifindex);
-        made = op->object ? op->type == OP_OBJECT_ADD &&
+        made = op->object ? (op->type == OP_OBJECT_ADD || op->object->type->flags & OBJECT_WHOLE) &&
                                     op->object->type->transport != TRANSPORT_SYSCTL
                           : ours;
         if (op->object && op->type == OP_OBJECT_ADD && made && entry && !entry->made) {

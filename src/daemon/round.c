@@ -126,16 +126,37 @@ static int state_block(Round *round, ItemState *state, const ItemState *by) {
         return state->blocked ? 0 : -ENOMEM;
 }
 
+/* One entry waits, the rest of the item does not. */
+static int state_wait(Round *round, const Op *op, ItemState *state, const char *why) {
+        _cleanup_(buf_deinit) Buf text = {};
+
+        if (state->waits)
+                return 0;
+        buf_printf(&text, "%s ", op->object->type->schema.name);
+        object_key(op->object, &text);
+        buf_printf(&text, ": %s", why);
+        state->waits = buf_error(&text) < 0 ? NULL : arena_strdup(&round->arena, buf_text(&text));
+        return state->waits ? 0 : -ENOMEM;
+}
+
 /* Nothing more of this item, nor of what would have come with it. */
 static int op_block(Round *round, const Op *op, ItemState *state, const ItemState *by) {
         ItemState *peer = peer_of(round, op);
-        int r = state_block(round, state, by);
+        int r = 0;
+
+        if (op_is_entry(op) && by != state)
+                return state_wait(round, op, state, by->paused ? "its link is paused"
+                                                               : "its link failed");
+        r = state_block(round, state, by);
 
         return r == 0 && peer && peer != by ? state_block(round, peer, by) : r;
 }
 
 static int op_break(Round *round, const Op *op, ItemState *state) {
         ItemState *peer = peer_of(round, op);
+
+        if (op_is_entry(op))
+                return 0; /* each for itself */
 
         state->failed = true;
         return peer ? state_block(round, peer, state) : 0;
@@ -232,6 +253,8 @@ static int op_hold(Round *round, const Op *op, ItemState *state, const DamperRep
         case DAMPER_FAILED:
                 item_fail(state->item, reply->error, reason, reply->at);
                 return is_crucial(op) ? op_break(round, op, state) : 0;
+        case DAMPER_WAITING:
+                return state_wait(round, op, state, reason);
         case DAMPER_CONTESTED:
                 item_fail(state->item, -EBUSY, reason, op_at(op, NULL));
                 state->item->contested = true;
@@ -332,6 +355,8 @@ static int judge_again(const Settlement *settlement, Round *round, const Op *op,
         }
         if (*ret)
                 return 0;
+        if (tried->waits)
+                return state_wait(round, op, state, tried->failure);
         item_fail(state->item, tried->error, tried->failure, tried->at);
         return op_break(round, op, state);
 }
@@ -350,7 +375,7 @@ static int judge_op(Settlement *settlement, Round *round, const Op *op, bool *re
                 return -ENOMEM;
         if (needs.blocker)
                 r = op_block(round, op, state, needs.blocker);
-        if (r < 0 || state->failed || state->blocked)
+        if (r < 0 || state->failed || state->blocked || (needs.blocker && op_is_entry(op)))
                 return r;
         tried = settlement_tried(settlement, buf_text(&signature));
         r = tried ? judge_again(settlement, round, op, state, tried, ret)
@@ -383,7 +408,7 @@ static bool is_undone(const Op *op, int error) {
 }
 
 static int op_report(const Settlement *settlement, Round *round, const Op *op, ItemState *state,
-                     int error, const char *failure, Location at) {
+                     int error, bool waits, const char *failure, Location at) {
         _cleanup_(buf_deinit) Buf identity = {};
         const DamperReply contested = {.answer = DAMPER_CONTESTED, .reason = DAMPER_CONTEST};
         Damper *damper = settlement->options.damper;
@@ -396,26 +421,41 @@ static int op_report(const Settlement *settlement, Round *round, const Op *op, I
         if (buf_error(&identity) < 0)
                 return -ENOMEM;
         request = damper_request(settlement, op, state, false, &identity);
-        if (!is_undone(op, error))
-                return damper_failed(damper, &request, op_remedy(op, error), error, failure, at);
+        if (waits || !is_undone(op, error))
+                return damper_failed(damper, &request,
+                                     waits ? REMEDY_WAIT : op_remedy(op, error), error, failure,
+                                     at);
         r = damper_undone(damper, &request);
         return r < 0 ? r : op_hold(round, op, state, &contested);
 }
 
+/* What is missing, rather than wrong; NULL: it failed. */
+static const char *op_waits(const Op *op, const OpResult *result) {
+        if (!op_is_entry(op) || op->type == OP_OBJECT_DEL || !op->object->type->waits)
+                return NULL;
+        return op->object->type->waits(&op->object->set, result->error, result->message);
+}
+
 static int op_fail(Settlement *settlement, Round *round, const Op *op, const OpResult *result) {
         ItemState *state = state_of(round, op->item);
-        const char *failure = op_failure(op, result, &round->arena);
+        const char *waits = op_waits(op, result);
+        const char *failure = waits ? waits : op_failure(op, result, &round->arena);
         Location at = op_at(op, result->row);
         int r;
 
         if (!state || !failure)
                 return -ENOMEM;
-        r = op_report(settlement, round, op, state, result->error, failure, at);
+        r = op_report(settlement, round, op, state, result->error, waits, failure, at);
         if (r < 0)
                 return r;
-        item_fail(op->item, result->error, failure, at);
-        r = op_break(round, op, state);
-        return r < 0 ? r : settlement_try(settlement, op, result->error, failure, at);
+        if (waits) {
+                r = state_wait(round, op, state, waits);
+                outcome_block(&settlement->outcome, state->item, state->waits);
+        } else {
+                item_fail(op->item, result->error, failure, at);
+                r = op_break(round, op, state);
+        }
+        return r < 0 ? r : settlement_try(settlement, op, result->error, waits, failure, at);
 }
 
 static void tell(Settlement *settlement, const Round *round, const PlanItem *item) {
@@ -433,7 +473,7 @@ static int op_done(Settlement *settlement, Round *round, const Op *op) {
                 damper_done(settlement->options.damper, &(DamperRequest){.item = state->key});
         if (state && --state->left == 0 && !state->failed)
                 tell(settlement, round, op->item);
-        return settlement_try(settlement, op, 0, NULL, (Location){});
+        return settlement_try(settlement, op, 0, false, NULL, (Location){});
 }
 
 static const Network *round_have(const Round *round) {
@@ -560,11 +600,14 @@ static bool is_coming_up(const Op *op) {
  * are up holds RTNL for seconds, so everything else is looked at before. Else the end.
  */
 static size_t round_ups(const Round *round) {
-        size_t n = round->plan->n_ops, first = n;
+        size_t n = round->plan->n_ops, first;
 
+        while (n > 0 && op_is_entry(round->plan->ops[n - 1]))
+                n--; /* these come after them, in any case */
+        first = n;
         while (first > 0 && is_coming_up(round->plan->ops[first - 1]))
                 first--;
-        return n - first >= UPS_MIN ? first : n;
+        return n - first >= UPS_MIN ? first : round->plan->n_ops;
 }
 
 /* Whether this slice has to be sent before this op can be looked at again. */
@@ -592,7 +635,7 @@ int round_send(Settlement *settlement, Round *round) {
                 blocker = op_look(round, op).blocker;
                 if (blocker)
                         r = op_block(round, op, state, blocker);
-                if (r == 0 && !state->failed && !state->blocked)
+                if (r == 0 && !state->failed && !state->blocked && !(blocker && op_is_entry(op)))
                         slice_add(round, op, state);
         }
         return r == 0 && round->slice.n > 0 ? slice_send(settlement, round) : r;
@@ -647,8 +690,9 @@ int round_new(Settlement *settlement, Round **ret) {
         round->ups = round_ups(round);
         outcome_add(&settlement->outcome, round->plan);
         for (ItemState *state = round->items; state; state = state->hh.next)
-                if (state->blocked)
-                        outcome_block(&settlement->outcome, state->item, state->blocked);
+                if (state->blocked || state->waits)
+                        outcome_block(&settlement->outcome, state->item,
+                                      state->blocked ?: state->waits);
         *ret = round;
         round = NULL;
         return 0;

@@ -25,6 +25,7 @@ typedef struct Tried {
         unsigned acked; /* how often */
         size_t turn;    /* when last, among all that were acknowledged */
         size_t round;   /* in which that was */
+        bool waits;     /* something was missing: it did not fail */
         Vain vain;      /* found out once: what the kernel told is forgotten by the next round */
         const char *failure;
         Location at;
@@ -36,6 +37,7 @@ typedef struct ItemState {
         PlanItem *item;
         const char *key;
         const char *blocked; /* why nothing more of it is sent; NULL: nothing is in the way */
+        const char *waits;   /* what one of its entries waits for, or NULL: the others go on */
         bool paused;         /* and that is the reason, here or further down */
         bool failed;         /* refused: the rest of it makes no sense now */
         size_t left;         /* requests to be sent */
@@ -90,8 +92,8 @@ struct Settlement {
 
 uint64_t settlement_now(void); /* CLOCK_MONOTONIC in milliseconds */
 Tried *settlement_tried(const Settlement *settlement, const char *signature);
-int settlement_try(Settlement *settlement, const Op *op, int error, const char *failure,
-                   Location at);
+int settlement_try(Settlement *settlement, const Op *op, int error, bool waits,
+                   const char *failure, Location at);
 int settlement_dump(const Settlement *settlement, Network **ret);
 
 /* Dumps, plans, and judges what of it is to be sent. 0 or < 0. */

@@ -37,8 +37,8 @@ Tried *settlement_tried(const Settlement *settlement, const char *signature) {
         return tried;
 }
 
-int settlement_try(Settlement *settlement, const Op *op, int error, const char *failure,
-                   Location at) {
+int settlement_try(Settlement *settlement, const Op *op, int error, bool waits,
+                   const char *failure, Location at) {
         _cleanup_(buf_deinit) Buf signature = {};
         Tried *tried;
 
@@ -59,6 +59,7 @@ int settlement_try(Settlement *settlement, const Op *op, int error, const char *
                         return -ENOMEM;
         }
         tried->error = error;
+        tried->waits = waits;
         if (error == 0) {
                 tried->acked++;
                 tried->turn = ++settlement->turns;

@@ -83,8 +83,10 @@ static void need_rows(const Op *op, const AttrSet *set, RowSet rows,
 }
 
 void op_needs(const Op *op, void (*need)(void *userdata, const char *key), void *userdata) {
-        if (op->item->type == ITEM_LINK)
+        if (op->item->type == ITEM_LINK || op_is_entry(op))
                 need_namespace(op->netns, need, userdata);
+        if (op_is_entry(op) && op->type != OP_OBJECT_DEL)
+                need_rows(op, &op->object->set, op->object->set.present, need, userdata);
         if (op->type == OP_LINK_MOVE)
                 need_namespace(op->to.netns, need, userdata);
         for (size_t s = 0; op->link && s < _SECTION_N; s++) {

@@ -543,6 +543,8 @@ static int apply_object(Applier *applier) {
                 r = applier_ifindex(applier, &ifindex);
         if (r == 0)
                 r = applier_send(applier, encode_object(applier_request(applier), op, ifindex));
+        if (op_is_entry(op) && applier->space->watch)
+                cache_mark_space(applier->space->cache);
         if (r == 0 && op->object->type->nest)
                 window_ask(applier->kernel, applier->space, ifindex);
         return op->type == OP_OBJECT_DEL ? already_gone(applier, r) : r;
@@ -602,7 +604,9 @@ static void doubt(RealKernel *kernel, const Op *op) {
 
         if (op->netns)
                 HASH_FIND_STR(kernel->spaces, op->netns, space);
-        if (space && space->cache)
+        if (space && space->cache && op_is_entry(op))
+                cache_mark_space(space->cache);
+        else if (space && space->cache)
                 cache_doubt(space->cache);
 }
 

@@ -240,5 +240,5 @@ int encode_object(Request *request, const Op *op, int ifindex) {
                 request->only = schema_row(set->schema, (size_t)__builtin_ctzll(op->object_rows));
         if (r == 0 && nest)
                 put_nest_end(&request->scope, nest);
-        return r;
+        return r == 0 && type->end ? type->end(&request->scope, set) : r;
 }

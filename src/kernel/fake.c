@@ -359,6 +359,9 @@ static int object_add(FakeKernel *kernel, const Op *op, Namespace *netns, Link *
         r = fake_fill(kernel, &object->set, false);
         if (r == 0 && object->type == &object_address)
                 r = describe_address(kernel, link, object, PROTOCOL_OURS);
+        else if (r == 0 && schema_find(object->set.schema, "protocol") >= 0)
+                attrset_set(&object->set, (size_t)schema_find(object->set.schema, "protocol"),
+                            (Value){.number = PROTOCOL_OURS});
         return r;
 }
 
@@ -433,7 +436,7 @@ static int apply_sysctl(FakeKernel *kernel, const Op *op, Object *there, OpResul
 
 static int apply_object(FakeKernel *kernel, const Op *op, OpResult *result) {
         Namespace *netns = fake_space(kernel, op->netns);
-        bool on_link = op->object->type->flags & OBJECT_ON_LINK;
+        bool on_link = !op_is_entry(op) && op->object->type->flags & OBJECT_ON_LINK;
         Link *link = NULL;
         Object *there;
         int r = 0;

@@ -91,6 +91,39 @@ static int complete_link(Link *link, const uint8_t seed[16]) {
         return 0;
 }
 
+/* An object that is replaced as a whole has each row as it is said, or at its default. */
+static int complete_rows(Network *network, Object *object) {
+        ParseScope scope = {.arena = &network->arena};
+        size_t n = schema_size(&object->type->schema);
+
+        for (size_t i = 0; i < n; i++) {
+                const Row *row = schema_row(&object->type->schema, i);
+                Value value;
+                int r;
+
+                if (!row->def || attrset_has(&object->set, i) || row->flags & ROW_LOCAL)
+                        continue;
+                r = value_parse(row, &scope, row->def, &value);
+                if (r != 0)
+                        return r < 0 ? r : -EINVAL;
+                attrset_set(&object->set, i, value);
+                object->set.implied |= ROW_BIT(i);
+        }
+        return 0;
+}
+
+static int complete_objects(Namespace *netns, Object *objects) {
+        int r = 0;
+
+        for (; r == 0 && objects; objects = objects->next) {
+                if (objects->type->complete)
+                        r = objects->type->complete(objects, netns);
+                if (r == 0 && objects->type->flags & OBJECT_WHOLE)
+                        r = complete_rows(netns->network, objects);
+        }
+        return r;
+}
+
 int network_complete(Network *network, const uint8_t seed[16]) {
         for (Namespace *netns = network->namespaces; netns; netns = netns->hh.next)
                 for (Link *link = netns->links; link; link = link->hh.next)
@@ -103,5 +136,13 @@ int network_complete(Network *network, const uint8_t seed[16]) {
                         if (complete_link(link, seed) < 0)
                                 return -ENOMEM;
                 }
+        for (Namespace *netns = network->namespaces; netns; netns = netns->hh.next) {
+                int r = complete_objects(netns, netns->objects);
+
+                for (Link *link = netns->links; r == 0 && link; link = link->hh.next)
+                        r = complete_objects(netns, link->objects);
+                if (r < 0)
+                        return r;
+        }
         return 0;
 }

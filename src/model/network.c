@@ -341,11 +341,17 @@ void object_key(const Object *object, Buf *ret) {
         for (size_t i = 0; i < n; i++) {
                 const Row *row = schema_row(&object->type->schema, i);
 
+                _cleanup_(buf_deinit) Buf text = {};
+
                 if (row->change != CHANGE_KEY || !attrset_has(&object->set, i))
+                        continue;
+                value_format(row, &object->set.values[i], &text);
+                if (!first && row->def && streq(row->def, buf_text(&text)))
                         continue;
                 if (!first)
                         buf_printf(ret, " %s ", row->key);
-                value_format(row, &object->set.values[i], ret);
+                buf_add(ret, buf_text(&text));
+                ret->failed |= text.failed;
                 first = false;
         }
 }

@@ -19,6 +19,7 @@ const ObjectType *const object_types[] = {
         &object_link_sysctl,
         &object_altname,
         &object_address,
+        &object_route,
 };
 const size_t object_types_n = ELEMENTSOF(object_types);
 

@@ -275,7 +275,7 @@ static const Unit units[] = {
 };
 
 /* "1.5s" in milliseconds. The number may have up to three decimals. */
-static int duration_ms(ParseScope *scope, const char *text, uint64_t *ret) {
+int attr_parse_ms(ParseScope *scope, const char *text, uint64_t *ret) {
         uint64_t whole = 0, thousandths = 0, scale = 1000;
         const char *at = text;
 
@@ -313,7 +313,7 @@ static int duration_ms(ParseScope *scope, const char *text, uint64_t *ret) {
 
 int attr_parse_clock(const Row *row, ParseScope *scope, const char *text, Value *ret) {
         uint64_t ms;
-        int r = duration_ms(scope, text, &ms);
+        int r = attr_parse_ms(scope, text, &ms);
 
         if (r != 0)
                 return r;

@@ -195,7 +195,7 @@ static bool option_is_true(const Link *link, const char *key) {
         return value && value->number;
 }
 
-static bool will_be_up(const LinkPlan *link) {
+bool planner_will_be_up(const LinkPlan *link) {
         LinkState state = link_state(link->wanted);
         bool is_up = link->have && attrset_has(&link->have->common, LINK_STATE) &&
                      link->have->common.values[LINK_STATE].number == LINK_STATE_UP;
@@ -265,7 +265,7 @@ static void judge_parts(Planner *planner, LinkPlan *link) {
         }
         if (lower && link_state(link->wanted) == LINK_STATE_UP &&
             link_kind_is(link->wanted->kind, KIND_NEEDS_PARENT_UP) &&
-            !option_is_true(link->wanted, link->wanted->kind->loose) && !will_be_up(lower)) {
+            !option_is_true(link->wanted, link->wanted->kind->loose) && !planner_will_be_up(lower)) {
                 link->no_state = true;
                 link->differ[SECTION_COMMON] &= ~ROW_BIT(LINK_STATE);
         }

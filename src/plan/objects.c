@@ -197,6 +197,8 @@ void planner_netns_objects(Planner *planner, const Namespace *netns, PlanItem *i
                 RowSet unknown = 0;
                 Op *op;
 
+                if (wanted->type->transport != TRANSPORT_SYSCTL)
+                        continue; /* entries.c, once it is known what becomes of links */
                 if (have && !(attrset_diff(&wanted->set, &have->set, true, &unknown) | unknown))
                         continue;
                 op = planner_step(planner, OP_OBJECT_SET, STAGE_NETNS_SYSCTL, 0, item);
@@ -207,10 +209,18 @@ void planner_netns_objects(Planner *planner, const Namespace *netns, PlanItem *i
         }
 }
 
+/* What is written under a link is that link's business. */
+static bool has_own_objects(const Namespace *netns) {
+        for (const Object *object = netns->objects; object; object = object->next)
+                if (!object->under)
+                        return true;
+        return false;
+}
+
 static void plan_netns(Planner *planner, const Namespace *netns) {
         const Namespace *have = network_find_namespace(planner->have, netns->name);
         bool exists = netns->type == NETNS_HOST || (have && have->exists);
-        bool silent = netns->type == NETNS_HOST && !netns->objects;
+        bool silent = netns->type == NETNS_HOST && !has_own_objects(netns);
         const char *claimed;
         PlanItem *item;
         Op *op;
@@ -245,22 +255,31 @@ void planner_namespaces(Planner *planner) {
 
 /* What a dump has to look at: all that is wanted, and all that the record speaks of. */
 static int scope_object(Arena *arena, Object *to, const Object *from) {
-        size_t key = 0;
+        size_t i;
 
-        to->set = from->set;
-        to->set.values = arena_new_n(arena, Value, schema_size(from->set.schema));
-        if (!to->set.values)
+        if (attrset_init(&to->set, from->set.schema, arena) < 0)
                 return -ENOMEM;
-        to->set.present = ROW_BIT(key);
-        return value_copy(arena, schema_row(from->set.schema, key), &from->set.values[key],
-                          &to->set.values[key]);
+        ROWSET_FOREACH(i, from->set.present) {
+                const Row *row = schema_row(from->set.schema, i);
+
+                if (row->change != CHANGE_KEY)
+                        continue;
+                if (value_copy(arena, row, &from->set.values[i], &to->set.values[i]) < 0)
+                        return -ENOMEM;
+                to->set.present |= ROW_BIT(i);
+        }
+        return 0;
+}
+
+static bool is_scoped(const ObjectType *type) {
+        return type->transport == TRANSPORT_SYSCTL || type->flags & OBJECT_ASKED;
 }
 
 static int scope_objects(const Object *list, Link *link, Namespace *netns) {
         for (const Object *object = list; object; object = object->next) {
                 Object *copy;
 
-                if (object->type->transport != TRANSPORT_SYSCTL)
+                if (!is_scoped(object->type))
                         continue;
                 copy = link ? link_add_object(link, object->type)
                             : namespace_add_object(netns, object->type);
@@ -309,32 +328,52 @@ static int scope_wanted(const Network *wanted, Network *scope) {
 }
 
 /* A link that was renamed since is recognised by its number. */
-static int scope_sysctl(Namespace *netns, const char *link, int ifindex, const ObjectType *type,
-                        const char *key) {
+static int scope_recorded(Namespace *netns, const char *link, int ifindex, const ObjectType *type,
+                          const char *key) {
         Link *on = link ? scope_link(netns, link) : NULL;
         Object *object;
         ParseScope parse = {.arena = &netns->network->arena};
+        bool sysctl = type->transport == TRANSPORT_SYSCTL;
         Value value;
 
         if (link && !on)
                 return -ENOMEM;
         if (on)
                 on->ifindex = ifindex;
-        if (value_parse(schema_row(&type->schema, 0), &parse, key, &value) != 0)
+        if (sysctl && value_parse(schema_row(&type->schema, 0), &parse, key, &value) != 0)
                 return 0; /* no key of ours: nothing to read */
         object = on ? link_add_object(on, type) : namespace_add_object(netns, type);
         if (!object)
                 return -ENOMEM;
-        attrset_set(&object->set, 0, value);
+        if (sysctl)
+                attrset_set(&object->set, 0, value);
         return 0;
+}
+
+/* What sort of thing "ns1 routes 10.0.0.0/8" speaks of; NULL: a link or namespace, or nothing. */
+static const ObjectType *entry_type(const RecordEntry *entry, const char **ret_key) {
+        const char *name = strchr(entry->path, ' ');
+        size_t size = name ? strcspn(name + 1, " ") : 0;
+
+        for (size_t i = 0; name && i < object_types_n; i++) {
+                const ObjectType *type = object_types[i];
+                uint32_t place = entry->ifindex ? OBJECT_ON_LINK : OBJECT_IN_NETNS;
+
+                if (!(type->flags & place) || strlen(type->schema.name) != size ||
+                    strncmp(type->schema.name, name + 1, size) != 0 || name[1 + size] != ' ')
+                        continue;
+                *ret_key = name + 1 + size + 1;
+                return type;
+        }
+        return NULL;
 }
 
 /* "ns1/eth0 sysctl ipv4.rp_filter", "ns1/", "br0", "ns1 sysctl net.core.somaxconn". */
 static int scope_entry(const RecordEntry *entry, Network *scope) {
-        static const char sysctl[] = " sysctl ";
-        const char *object = strstr(entry->path, sysctl), *slash = strchr(entry->path, '/');
+        const char *slash = strchr(entry->path, '/'), *key = NULL;
         const char *end = entry->path + strcspn(entry->path, " ");
-        bool on_link = !object || entry->ifindex;
+        bool on_link = !*end || entry->ifindex;
+        const ObjectType *type = entry_type(entry, &key);
         const char *name = HOST;
         const RecordRow *path = record_row(entry, "path"), *pid = record_row(entry, "pid");
         uint64_t number = 0;
@@ -359,16 +398,13 @@ static int scope_entry(const RecordEntry *entry, Network *scope) {
                 return -ENOMEM;
         if (pid && netns->dropped && text_to_u64(pid->set, &number) == 0)
                 netns->pid = (int)number;
-        if (!object)
+        if (!type || !is_scoped(type))
                 return 0;
         if (!on_link)
-                return scope_sysctl(netns, NULL, 0, &object_sysctl, object + strlen(sysctl));
+                return scope_recorded(netns, NULL, 0, type, key);
         name = slash && slash < end ? slash + 1 : entry->path;
         name = arena_strndup(&scope->arena, name, (size_t)(end - name));
-        if (!name)
-                return -ENOMEM;
-        return scope_sysctl(netns, name, entry->ifindex, &object_link_sysctl,
-                            object + strlen(sysctl));
+        return name ? scope_recorded(netns, name, entry->ifindex, type, key) : -ENOMEM;
 }
 
 int plan_scope(const Network *wanted, const Record *record, Network **ret) {

@@ -213,6 +213,7 @@ int plan_new(const Network *wanted, const Network *have, const Record *record, P
         planner_undo_links(&planner);
         planner_judge(&planner);
         planner_steps(&planner);
+        planner_entries(&planner);
         planner_undo_rest(&planner);
         planner_order(&planner);
         planner_guard(&planner);
@@ -221,6 +222,7 @@ int plan_new(const Network *wanted, const Network *have, const Record *record, P
         HASH_CLEAR(by_have, planner.existing);
         HASH_CLEAR(hh, planner.uppers);
         HASH_CLEAR(hh, planner.numbered);
+        HASH_CLEAR(hh, planner.keyed);
         HASH_CLEAR(hh, planner.netns_items);
         if (planner.failed)
                 return -ENOMEM;

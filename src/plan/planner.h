@@ -62,6 +62,7 @@ typedef enum Stage {
         STAGE_PORTED,  /* what the first port would have overridden */
         STAGE_PORT_UP, /* each port's coming up floods all the others */
         STAGE_LAST,    /* what stands on a port */
+        STAGE_ENTRY,   /* routes, rules: once there are addresses, on links that are up */
         _STAGE_N,
 } Stage;
 
@@ -86,6 +87,13 @@ typedef struct NetnsItem {
         UT_hash_handle hh;
 } NetnsItem;
 
+/* What lives in a namespace, by whose it is, its type and its key. */
+typedef struct Keyed {
+        const char *key;
+        Object *object;
+        UT_hash_handle hh;
+} Keyed;
+
 typedef struct Planner {
         Plan *plan;
         Arena *arena;
@@ -96,6 +104,7 @@ typedef struct Planner {
         LinkPlan *undone, *last_undone; /* dropped ones, by next */
         Numbered *numbered;    /* uthash by key */
         struct Uppers *uppers; /* who stands on, or is a port of, what is there */
+        Keyed *keyed;          /* uthash by key; made when it is first asked for */
         Step **steps;
         size_t n_steps, allocated;
         size_t items_allocated;
@@ -115,6 +124,7 @@ const Namespace *planner_have_netns(const Planner *planner, const Link *wanted);
 
 /* judge.c */
 void planner_judge(Planner *planner);
+bool planner_will_be_up(const LinkPlan *link); /* once this plan is carried out */
 LinkPlan *planner_lower(const Planner *planner, const LinkPlan *link);  /* of what is wanted */
 LinkPlan *planner_master(const Planner *planner, const LinkPlan *link);
 LinkPlan *planner_peer(const Planner *planner, const LinkPlan *link);
@@ -139,6 +149,9 @@ void planner_objects(Planner *planner, LinkPlan *link);
 bool planner_objects_differ(const LinkPlan *link); /* one that is there from what is wanted */
 void planner_netns_objects(Planner *planner, const Namespace *netns, PlanItem *item);
 Op *planner_step(Planner *planner, OpType type, Stage stage, unsigned depth, PlanItem *item);
+
+/* entries.c */
+void planner_entries(Planner *planner);
 
 /* guard.c */
 void planner_guard(Planner *planner);

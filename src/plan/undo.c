@@ -140,6 +140,40 @@ static Object *find_by_key(Object *list, const char *type, const char *key) {
         return NULL;
 }
 
+/* What lives in a namespace can be a thousand routes. */
+static void index_objects(Planner *planner, const Namespace *netns) {
+        for (Object *object = netns->objects; object; object = object->next) {
+                Keyed *keyed = arena_new(planner->arena, Keyed);
+                _cleanup_(buf_deinit) Buf text = {};
+
+                object_key(object, &text);
+                if (keyed)
+                        keyed->key = planner_text(planner, "%p %s %s", (const void *)netns,
+                                                  object->type->schema.name, buf_text(&text));
+                if (!keyed || planner->failed) {
+                        planner->failed = true;
+                        return;
+                }
+                keyed->object = object;
+                HASH_ADD_KEYPTR(hh, planner->keyed, keyed->key, strlen(keyed->key), keyed);
+        }
+}
+
+static Object *planner_find_keyed(Planner *planner, const Namespace *netns, const char *type,
+                                  const char *key) {
+        const char *path = planner_text(planner, "%p %s %s", (const void *)netns, type, key);
+        Keyed *keyed = NULL;
+
+        if (!planner->keyed) {
+                for (netns = planner->wanted->namespaces; netns; netns = netns->hh.next)
+                        index_objects(planner, netns);
+                for (netns = planner->have->namespaces; netns; netns = netns->hh.next)
+                        index_objects(planner, netns);
+        }
+        HASH_FIND_STR(planner->keyed, path, keyed);
+        return keyed ? keyed->object : NULL;
+}
+
 static const char *object_text(Planner *planner, const Object *object) {
         _cleanup_(buf_deinit) Buf text = {};
 
@@ -224,20 +258,42 @@ static PlanItem *netns_item(Planner *planner, const char *name) {
                                           "namespace", (Location){});
 }
 
+static void undo_entry(Planner *planner, const RecordEntry *entry, const Object *have,
+                       const Namespace *netns) {
+        const Value *protocol = attrset_get(&have->set, "protocol");
+        PlanItem *item;
+        Op *op;
+
+        /* Whoever put another one in its place has to take it away again. */
+        if (!entry->made || (protocol && protocol->number != PROTOCOL_OURS)) {
+                planner_forget(planner, entry->path, NULL);
+                return;
+        }
+        item = netns_item(planner, netns->name);
+        op = planner_step(planner, OP_OBJECT_DEL, STAGE_OBJECT_DEL, 0, item);
+        op->netns = op->name = netns->name;
+        op->object = have;
+        op->undoes = true;
+        planner_line(planner, item, have->type->schema.name, object_text(planner, have), NULL,
+                     (Location){});
+}
+
 static void undo_netns_object(Planner *planner, const RecordEntry *entry, const char *name,
                               const char *type, const char *key) {
         const Namespace *have = network_find_namespace(planner->have, name);
         const Namespace *wanted = network_find_namespace(planner->wanted, name);
         Object *object;
 
-        if (wanted && find_by_key(wanted->objects, type, key))
+        if (wanted && planner_find_keyed(planner, wanted, type, key))
                 return;
         object = have && have->exists && have->cookie == entry->netns
-                ? find_by_key(have->objects, type, key) : NULL;
-        if (object)
+                ? planner_find_keyed(planner, have, type, key) : NULL;
+        if (!object)
+                planner_forget(planner, entry->path, NULL);
+        else if (object->type->transport == TRANSPORT_SYSCTL)
                 undo_sysctl(planner, entry, object, NULL, have, netns_item(planner, name));
         else
-                planner_forget(planner, entry->path, NULL);
+                undo_entry(planner, entry, object, have);
 }
 
 static void undo_object(Planner *planner, const RecordEntry *entry) {

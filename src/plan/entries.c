@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What lives in a namespace and has requests of its own: routes, rules. Whatever is missing for one
+ * of them holds up that one only.
+ */
+
+#include "planner.h"
+
+#include <errno.h>
+
+/* One that is wanted. */
+typedef struct Wish {
+        const Object *wanted, *have;
+        const Namespace *netns;
+        PlanItem *item;
+        unsigned depth; /* with a gateway, after those that lead to gateways */
+} Wish;
+
+static const char *wish_name(Planner *planner, const Wish *wish) {
+        _cleanup_(buf_deinit) Buf text = {};
+
+        object_key(wish->wanted, &text);
+        return planner_text(planner, "%s %s", wish->wanted->type->schema.name, buf_text(&text));
+}
+
+static Op *wish_step(Planner *planner, const Wish *wish, OpType type, const Object *object) {
+        Op *op = planner_step(planner, type, STAGE_ENTRY, wish->depth, wish->item);
+
+        op->netns = op->name = wish->netns->name;
+        op->object = object;
+        op->object_rows = object->set.present;
+        return op;
+}
+
+/* Waiting. */
+
+static const char *link_missing(Planner *planner, const Ref *ref) {
+        const LinkPlan *link = planner_by_wanted(planner, network_find_link(planner->wanted, ref));
+
+        if (!link)
+                return NULL;
+        if (link->blocked || (!link->have && !link->create))
+                return planner_text(planner, "waiting for %s", link->item->path);
+        if (!planner_will_be_up(link))
+                return planner_text(planner, "waiting for %s to be up", link->item->path);
+        return NULL;
+}
+
+/* What it refers to and is not there, or NULL. */
+static const char *wish_missing(Planner *planner, const Wish *wish) {
+        const AttrSet *set = &wish->wanted->set;
+        const char *missing = NULL;
+        size_t i;
+
+        ROWSET_FOREACH(i, set->present) {
+                const Row *row = schema_row(set->schema, i);
+
+                if (!missing && row->type->is_ref && !(row->flags & (ROW_LOCAL | ROW_LOOSE)) &&
+                    row->type->shape == SHAPE_SCALAR && set->values[i].ref.link)
+                        missing = link_missing(planner, &set->values[i].ref);
+        }
+        return missing;
+}
+
+static void wait_for(Planner *planner, const Wish *wish, const char *missing) {
+        if (!wish->item->n_ops)
+                item_judge(wish->item, VERDICT_WAITING,
+                           planner_text(planner, "%s: %s", wish_name(planner, wish), missing));
+}
+
+/* Differences. */
+
+/* The same link, by whatever name it goes now. */
+static bool ref_is_same(const Planner *planner, const Value *wanted, const Value *have) {
+        const LinkPlan *link = planner_by_wanted(
+                planner, network_find_link(planner->wanted, &wanted->ref));
+
+        if (!wanted->ref.link || have->unresolved || !have->ref.link)
+                return !wanted->ref.link && !have->unresolved && !have->ref.link;
+        return link && link->have == network_find_link(planner->have, &have->ref);
+}
+
+static RowSet wish_differs(const Planner *planner, const Wish *wish, bool ours) {
+        const AttrSet *wanted = &wish->wanted->set, *have = &wish->have->set;
+        RowSet unknown = 0, differ = attrset_diff(wanted, have, ours, &unknown);
+        size_t i;
+
+        ROWSET_FOREACH(i, differ) {
+                const Row *row = schema_row(wanted->schema, i);
+
+                if (row->type->is_ref && row->type->shape == SHAPE_SCALAR &&
+                    ref_is_same(planner, &wanted->values[i], &have->values[i]))
+                        differ &= ~ROW_BIT(i);
+        }
+        return differ | (unknown & ~wanted->implied);
+}
+
+static bool is_ours(const Planner *planner, const Wish *wish) {
+        const Value *protocol = attrset_get(&wish->have->set, "protocol");
+        _cleanup_(buf_deinit) Buf path = {};
+        const RecordEntry *entry;
+
+        if (protocol && protocol->number == PROTOCOL_OURS)
+                return true;
+        object_path(NULL, wish->netns, wish->wanted, &path);
+        entry = record_find(planner->record, buf_text(&path));
+        return entry && entry->made;
+}
+
+static bool can_replace(const Wish *wish, RowSet differ) {
+        const ObjectType *type = wish->wanted->type;
+        size_t i;
+
+        ROWSET_FOREACH(i, differ)
+                if (schema_row(&type->schema, i)->change > CHANGE_LIVE)
+                        return false;
+        return !type->replaceable || type->replaceable(&wish->have->set);
+}
+
+static void show_rows(Planner *planner, const Wish *wish, RowSet rows) {
+        const AttrSet *wanted = &wish->wanted->set, *have = &wish->have->set;
+        const char *name = wish_name(planner, wish);
+        size_t i;
+
+        ROWSET_FOREACH(i, rows) {
+                const Row *row = schema_row(wanted->schema, i);
+
+                planner_line(planner, wish->item, planner_text(planner, "%s %s", name, row->key),
+                             attrset_has(have, i) ? planner_value(planner, row, &have->values[i])
+                                                  : NULL,
+                             planner_value(planner, row, &wanted->values[i]), wish->wanted->at);
+        }
+}
+
+static void change(Planner *planner, const Wish *wish) {
+        RowSet differ = wish_differs(planner, wish, true);
+
+        if (!differ)
+                return;
+        show_rows(planner, wish, differ);
+        if (can_replace(wish, differ)) {
+                wish_step(planner, wish, OP_OBJECT_SET, wish->wanted)->object_rows = differ;
+                return;
+        }
+        wish_step(planner, wish, OP_OBJECT_DEL, wish->have);
+        wish_step(planner, wish, OP_OBJECT_ADD, wish->wanted);
+}
+
+/* Somebody else's: adopted if it is what was said, left alone otherwise. */
+static void adopt(Planner *planner, const Wish *wish) {
+        RowSet differ = wish_differs(planner, wish, false);
+
+        if (differ)
+                item_judge(wish->item, VERDICT_CONFLICT,
+                           planner_text(planner, "%s is there, not added by mvnetd, with another %s",
+                                        wish_name(planner, wish),
+                                        schema_row(wish->wanted->set.schema,
+                                                   (size_t)__builtin_ctzll(differ))->key));
+}
+
+static void add(Planner *planner, const Wish *wish) {
+        _cleanup_(buf_deinit) Buf path = {}, key = {};
+        const char *missing = wish_missing(planner, wish), *claimed;
+
+        object_path(NULL, wish->netns, wish->wanted, &path);
+        claimed = record_claimed_by(planner->record, buf_text(&path));
+        if (claimed) {
+                item_judge(wish->item, VERDICT_CONFLICT,
+                           planner_text(planner, "%s belongs to the configuration '%s'",
+                                        wish_name(planner, wish), claimed));
+                return;
+        }
+        if (missing) {
+                wait_for(planner, wish, missing);
+                return;
+        }
+        wish_step(planner, wish, OP_OBJECT_ADD, wish->wanted);
+        object_key(wish->wanted, &key);
+        planner_line(planner, wish->item, wish->wanted->type->schema.name, NULL,
+                     planner_text(planner, "%s", buf_text(&key)), wish->wanted->at);
+}
+
+static void grant(Planner *planner, const Wish *wish) {
+        if (!wish->have)
+                add(planner, wish);
+        else if (is_ours(planner, wish))
+                change(planner, wish);
+        else
+                adopt(planner, wish);
+}
+
+/* The item of the link that it is written under, or of the namespace; NULL: that has to wait. */
+static PlanItem *item_of(const Planner *planner, const Namespace *netns, const Object *wanted) {
+        const LinkPlan *link = planner_by_wanted(planner, wanted->under);
+        PlanItem *item;
+
+        if (wanted->under)
+                return link && !link->blocked ? link->item : NULL;
+        item = planner_netns_item(planner, netns->name);
+        return item && item->verdict != VERDICT_WAITING && item->verdict != VERDICT_CONFLICT ? item
+                                                                                         : NULL;
+}
+
+static void plan_entries(Planner *planner, const Namespace *netns) {
+        const Namespace *there = network_find_namespace(planner->have, netns->name);
+
+        for (const Object *wanted = netns->objects; wanted && !planner->failed;
+             wanted = wanted->next) {
+                Wish wish = {.wanted = wanted, .netns = netns};
+
+                if (wanted->type->transport != TRANSPORT_RTNL)
+                        continue;
+                wish.item = item_of(planner, netns, wanted);
+                if (there && there->exists)
+                        wish.have = object_find(there->objects, wanted);
+                wish.depth = wanted->type->rank ? wanted->type->rank(&wanted->set) : 0;
+                if (wish.item)
+                        grant(planner, &wish);
+        }
+}
+
+void planner_entries(Planner *planner) {
+        for (const Namespace *netns = planner->wanted->namespaces; netns; netns = netns->hh.next)
+                plan_entries(planner, netns);
+}
