@@ -74,6 +74,7 @@ finish() {
 has_kind() {
         case $1 in
         vlan) ip link add name probe0 type bridge && ip link add link probe0 name probe1 type vlan id 9 ;;
+        filtering) ip link add name probe0 type bridge vlan_filtering 1 ;;
         ipvlan) ip link add name probe0 type bridge && ip link add link probe0 name probe1 type ipvlan mode l2 ;;
         vrf) ip link add name probe0 type vrf table 999 ;;
         bond | team) ip link add name probe0 type "$1" ;;
