@@ -87,8 +87,18 @@ typedef enum Transport {
         TRANSPORT_RTNL,   /* messages of rtnetlink */
         TRANSPORT_SYSCTL, /* a file under /proc/sys/net */
         TRANSPORT_TUN,    /* ioctls on /dev/net/tun, but rtnetlink reports it (IFLA_TUN_*) */
+        TRANSPORT_DEVICE, /* owner and mode of /dev/tapN: attributes of our own, DEVICE_* */
+        TRANSPORT_GENL,   /* a family of generic netlink */
         _TRANSPORT_N,
 } Transport;
+
+/* What a character device is told by, as if netlink did. */
+enum {
+        DEVICE_USER = 1,
+        DEVICE_GROUP,
+        DEVICE_MODE,
+        _DEVICE_N,
+};
 
 enum {
         ROW_REQUIRED = 1 << 0,
@@ -121,6 +131,16 @@ struct Row {
         const char *doc;  /* one sentence */
 };
 
+/* A tun is told by ioctl, but tells by rtnetlink. */
+static inline Transport row_told_by(const Row *row) {
+        return row->transport == TRANSPORT_TUN ? TRANSPORT_RTNL : row->transport;
+}
+
+/* Whether they are one value on the wire, or parts of one. */
+static inline bool row_shares(const Row *row, const Row *other) {
+        return row->nla && row->nla == other->nla && row->transport == other->transport;
+}
+
 typedef enum Shape {
         SHAPE_SCALAR,
         SHAPE_LIST, /* of scalars; order does not matter, kept sorted, no duplicates */
@@ -140,6 +160,7 @@ typedef struct ParseScope {
 
 /* Where an attribute goes: a message under construction, inside the nest its schema belongs in. */
 typedef struct PutScope {
+        int ifindex; /* TRANSPORT_GENL: of the link that the rows are of; a port's is its own */
         struct nlmsghdr *message;
         size_t size; /* of the buffer behind message */
         /* The ifindex of a link; *ret_nsid is its namespace as the receiver numbers it, or -1. */
@@ -157,6 +178,9 @@ typedef struct GetScope {
         const struct nlattr *const *outer; /* the message's own attributes, inside a nest */
         size_t outer_n;
         Arena *arena;
+        Transport transport;       /* by which it came: other rows are not in it */
+        int ifindex;               /* TRANSPORT_GENL, as in PutScope */
+        const struct nlattr *nest; /* and the list that its family has all options in, if any */
 } GetScope;
 
 enum {
@@ -221,6 +245,8 @@ extern const AttrType attr_link, attr_lower, attr_peer;
 extern const AttrType attr_tun_owner;
 /* An address of the family that the message's header says. */
 extern const AttrType attr_ip;
+/* Of a character device: what is not said stays as it is. And its mode, octal. */
+extern const AttrType attr_device_owner, attr_mode;
 /* Local: never on the wire. */
 extern const AttrType attr_local_bool, attr_local_text, attr_local_mac, attr_local_links;
 

@@ -58,6 +58,15 @@ static inline bool op_is_entry(const Op *op) {
         return op->object && !op->link && op->object->type->transport == TRANSPORT_RTNL;
 }
 
+/* OP_LINK_SET: all of its rows go the same way. */
+static inline Transport op_transport(const Op *op) {
+        RowSet rows = op->rows[op->section];
+
+        return rows ? schema_row(link_section(op->link, op->section)->schema,
+                                 (size_t)__builtin_ctzll(rows))->transport
+                    : TRANSPORT_RTNL;
+}
+
 typedef enum Verdict {
         VERDICT_OK,       /* nothing to do */
         VERDICT_CREATE,

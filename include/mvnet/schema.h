@@ -51,7 +51,7 @@ const Value *attrset_get(const AttrSet *set, const char *key); /* NULL: absent, 
 Location attrset_at(const AttrSet *set, size_t row);           /* nowhere if unknown */
 int attrset_copy(const AttrSet *from, Arena *arena, AttrSet *ret);
 
-/* Reads every row from a message taken apart; an odd attribute is absent. 0 or < 0. */
+/* Reads its rows from a message taken apart; an odd attribute is absent. 0 or < 0. */
 int attrset_decode(AttrSet *set, const GetScope *scope);
 
 /*
@@ -93,10 +93,25 @@ enum {
         KIND_DATA_ALWAYS = 1 << 17,    /* INFO_DATA must be there, empty or not */
         KIND_FOREIGN = 1 << 18,        /* somebody else makes it: waited for, never made */
         KIND_TAP = 1 << 19,            /* packets wait for a reader, in a queue of 500 */
+        KIND_DEVICE = 1 << 27,         /* has a character device, /dev/tapN */
         KIND_NO_ARP = 1 << 20,         /* comes without ARP and multicast */
         KIND_MAC_ONCE = 1 << 21,       /* its MAC can be set only while it is made */
         KIND_L3_MASTER = 1 << 23,      /* ports keep addresses and rx handler; are cycled for it */
 };
+
+/* What a link's device file can be told: rows of every kind that is KIND_DEVICE. */
+#define DEVICE_ROWS 2
+extern const Row device_rows[DEVICE_ROWS];
+
+/* A family of generic netlink that knows what rtnetlink does not, for rows of TRANSPORT_GENL. */
+typedef struct Genl {
+        const char *family;
+        uint8_t version;
+        uint8_t get, set; /* commands */
+        bool dumps;       /* `get` is a dump, of one link */
+        uint16_t ifindex; /* the attribute that says which link; for a port's rows, its master */
+        uint16_t nest;    /* the rows are put into this; 0: into the message */
+} Genl;
 
 typedef struct LinkKind {
         const char *name; /* IFLA_INFO_KIND, unless: */
@@ -106,6 +121,7 @@ typedef struct LinkKind {
         uint8_t type;
         /* Who makes it. If that is not rtnetlink, only with rows that go the same way. */
         Transport transport;
+        const Genl *genl; /* NULL: none */
         Schema options;   /* IFLA_INFO_DATA */
         Schema port;      /* IFLA_INFO_SLAVE_DATA of its ports, in a file under port.name */
         uint32_t flags;   /* KIND_* */

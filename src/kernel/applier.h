@@ -49,6 +49,7 @@ void applier_forget(Applier *applier, const char *netns, const char *name);
 Request *applier_request(Applier *applier); /* an empty one */
 /* Sends what encoding, whose result is passed on, has made of the request. 0 or < 0. */
 int applier_send(Applier *applier, int encoded);
+int applier_send_by(Applier *applier, Netlink *netlink, int encoded);
 
 /* Makes the VLANs of a bridge or port what the operation says. 0 or < 0. */
 int vlans_apply(Applier *applier, int ifindex);
@@ -62,3 +63,7 @@ int bulk_set_states(Applier *applier, const Op *const *ops, size_t n, OpResult *
 /* Makes a tun, with all that an OP_LINK_ADD says; changes one. 0 or < 0. */
 int tun_add(Applier *applier);
 int tun_set(Applier *applier, int ifindex);
+/* Sets who may open a link's character device. 0 or < 0. */
+int device_set(Applier *applier, int ifindex);
+/* The link is no more, or no more called so: nor is what its device file is called. */
+void device_forget(const Op *op);

@@ -4,7 +4,7 @@
  * just made, sends, and says which row a refusal is about.
  */
 
-#include "kernel/applier.h"
+#include "kernel/genl.h"
 #include "kernel/watch.h"
 
 #include <errno.h>
@@ -266,12 +266,15 @@ static const Row *missing_row(const Applier *applier) {
 
 /* Sends what encoding, whose result is passed on, has made of the request. */
 int applier_send(Applier *applier, int encoded) {
+        return applier_send_by(applier, applier->space->netlink, encoded);
+}
+
+int applier_send_by(Applier *applier, Netlink *netlink, int encoded) {
         NetlinkError error = {};
         int r = encoded;
 
         if (r == 0)
-                r = netlink_request(applier->space->netlink, applier->request.scope.message,
-                                    &error);
+                r = netlink_request(netlink, applier->request.scope.message, &error);
         if (r < 0 && applier->result->error == 0) {
                 applier_fail(applier, r, "%s", error.text);
                 applier->result->row = applier->missing
@@ -421,22 +424,17 @@ static int apply_link_add(Applier *applier) {
         return r;
 }
 
-/* All rows of one operation go the same way. */
-static Transport transport_of(const Op *op) {
-        RowSet rows = op->rows[op->section];
-        const AttrSet *set = link_section(op->link, op->section);
-
-        return rows ? schema_row(set->schema, (size_t)__builtin_ctzll(rows))->transport
-                    : TRANSPORT_RTNL;
-}
-
 static int send_link_set(Applier *applier, int ifindex) {
-        switch (transport_of(applier->op)) {
+        switch (op_transport(applier->op)) {
         case TRANSPORT_RTNL:
                 return applier_send(applier, encode_link_set(applier_request(applier), applier->op,
                                                              ifindex));
         case TRANSPORT_TUN:
                 return tun_set(applier, ifindex);
+        case TRANSPORT_DEVICE:
+                return device_set(applier, ifindex);
+        case TRANSPORT_GENL:
+                return genl_set(applier, ifindex);
         case TRANSPORT_SYSCTL:
         case _TRANSPORT_N:
                 break;
@@ -495,6 +493,8 @@ static int apply_link_move(Applier *applier) {
         if (r == -EBUSY && fd < 0)
                 r = rename_while_down(applier, ifindex);
         if (r == 0)
+                device_forget(op);
+        if (r == 0)
                 mark_made(applier, op->to.netns, op->to.link);
         return r;
 }
@@ -505,6 +505,8 @@ static int apply_link_del(Applier *applier) {
         applier_forget(applier, applier->op->netns, applier->op->name);
         if (r == 0)
                 r = applier_send(applier, encode_link_del(applier_request(applier), ifindex));
+        if (r == 0)
+                device_forget(applier->op);
         return r == -ENODEV ? already_gone(applier, r) : r;
 }
 

@@ -63,6 +63,8 @@ static void link_clear(CachedLink *link) {
         free(link->messages);
         free(link->driver);
         texts_free(&link->texts);
+        for (More more = 0; more < _MORE_N; more++)
+                free(link->more[more].messages);
 }
 
 static void links_free(CachedLink **links) {

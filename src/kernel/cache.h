@@ -18,6 +18,20 @@ typedef struct CachedText {
         char *text; /* NULL: it can't be read */
 } CachedText;
 
+/* What was asked for beside the link's own message; once, as long as that is not read again. */
+typedef struct CachedMore {
+        bool asked;
+        char *messages; /* one behind the other */
+        size_t size;
+} CachedMore;
+
+typedef enum More {
+        MORE_OPTIONS, /* of its kind, by generic netlink */
+        MORE_PORT,    /* as its master's port, likewise */
+        MORE_DEVICE,  /* its character device */
+        _MORE_N,
+} More;
+
 /* A link. */
 typedef struct CachedLink {
         int ifindex;
@@ -30,6 +44,7 @@ typedef struct CachedLink {
         uint64_t read;     /* the turn in which that was */
         char *driver;
         CachedText *texts;
+        CachedMore more[_MORE_N];
         /* as it was taken apart last */
         int lower;  /* IFLA_LINK, or 0 */
         const LinkKind *kind;

@@ -394,6 +394,8 @@ static int dump_place(Dump *dump, Place *place) {
         if (r != 0)
                 return place_give_up(place, r);
         r = dump_sysctls(place);
+        if (r == 0)
+                r = dump_beside(place);
         if (r == 0 && dump->drivers)
                 r = dump_drivers(place);
         if (r == 0)

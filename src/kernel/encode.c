@@ -52,7 +52,7 @@ static int put_number(Request *request, uint16_t nla, uint32_t number) {
         return put_attr(&request->scope, nla, &number, sizeof(number));
 }
 
-static int put_rows(Request *request, const AttrSet *set, RowSet rows) {
+int request_rows(Request *request, const AttrSet *set, RowSet rows) {
         size_t i;
 
         ROWSET_FOREACH(i, rows) {
@@ -90,7 +90,7 @@ static int put_info(Request *request, const char *name, uint16_t kind_nla, uint1
                 return r;
         if (rows || data) {
                 nest = put_nest(&request->scope, data_nla);
-                r = nest ? put_rows(request, set, rows) : -EMSGSIZE;
+                r = nest ? request_rows(request, set, rows) : -EMSGSIZE;
                 if (r < 0)
                         return r;
                 put_nest_end(&request->scope, nest);
@@ -111,7 +111,7 @@ int encode_link_add(Request *request, const Op *op, const char *name) {
         begin_link(request, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);
         r = put_text(request, IFLA_IFNAME, name);
         if (r == 0)
-                r = put_rows(request, &link->common, op->rows[SECTION_COMMON]);
+                r = request_rows(request, &link->common, op->rows[SECTION_COMMON]);
         if (r == 0)
                 r = put_info(request, link->kind->name, IFLA_INFO_KIND, IFLA_INFO_DATA,
                              &link->options, op->rows[SECTION_OPTIONS],
@@ -128,7 +128,7 @@ int encode_peer(Request *request, const Op *op, const char *name, int netns_fd) 
         mnl_nlmsg_put_extra_header(scope->message, sizeof(struct ifinfomsg));
         r = put_text(request, IFLA_IFNAME, name);
         if (r == 0 && op->peer)
-                r = put_rows(request, &op->peer->common, op->peer_rows);
+                r = request_rows(request, &op->peer->common, op->peer_rows);
         if (r == 0 && netns_fd >= 0)
                 r = put_number(request, IFLA_NET_NS_FD, (uint32_t)netns_fd);
         return r;
@@ -149,7 +149,7 @@ int encode_link_set(Request *request, const Op *op, int ifindex) {
         switch (op->section) {
         case SECTION_COMMON:
                 begin_link(request, RTM_SETLINK, 0, ifindex);
-                return put_rows(request, &link->common, rows);
+                return request_rows(request, &link->common, rows);
         case SECTION_OPTIONS:
                 if (!link->kind)
                         return -EINVAL;
@@ -235,7 +235,7 @@ int encode_object(Request *request, const Op *op, int ifindex) {
                 if (!nest)
                         return -EMSGSIZE;
         }
-        r = put_rows(request, set, del ? key_rows(set) : set->present);
+        r = request_rows(request, set, del ? key_rows(set) : set->present);
         if (op->type == OP_OBJECT_SET && __builtin_popcountll(op->object_rows) == 1)
                 request->only = schema_row(set->schema, (size_t)__builtin_ctzll(op->object_rows));
         if (r == 0 && nest)

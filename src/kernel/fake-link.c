@@ -41,8 +41,8 @@ static RowSet sent_rows(const AttrSet *from, RowSet rows) {
         ROWSET_FOREACH(i, rows) {
                 const Row *row = schema_row(from->schema, i);
 
-                for (size_t j = 0; row->nla && j < schema_size(from->schema); j++)
-                        if (schema_row(from->schema, j)->nla == row->nla && attrset_has(from, j))
+                for (size_t j = 0; j < schema_size(from->schema); j++)
+                        if (row_shares(row, schema_row(from->schema, j)) && attrset_has(from, j))
                                 all |= ROW_BIT(j);
         }
         return all;
@@ -57,7 +57,7 @@ static void clear_unsent_bits(AttrSet *to, size_t at, RowSet sent) {
         for (size_t i = 0; i < schema_size(to->schema); i++) {
                 const Row *other = schema_row(to->schema, i);
 
-                if (other->nla == row->nla && !(sent & ROW_BIT(i)))
+                if (row_shares(row, other) && !(sent & ROW_BIT(i)))
                         attrset_set(to, i, (Value){.number = !!(other->flags & ROW_INVERTED)});
         }
 }

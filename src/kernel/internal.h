@@ -38,6 +38,9 @@ typedef struct Space {
         int fd;          /* -1 unless open */
         NetnsId id;
         Netlink *netlink; /* NULL unless open */
+        Netlink *genl;    /* generic netlink; NULL unless somebody wanted it since */
+        const char *family; /* the last one that was looked for, and its number */
+        uint16_t family_id;
         NetnsId stood;    /* what was there at the last dump, be it a namespace or not */
         bool silent;      /* nobody will tell of another one there */
         bool changed;     /* it is another one since, or none */
@@ -93,6 +96,9 @@ static inline void space_mark(const Space *space, int ifindex) {
 
 int real_dump(Kernel *kernel, const Network *scope, Network **ret);
 int real_apply(Kernel *kernel, const Op *const *ops, size_t n, OpResult *results);
+
+/* What a link's device file is called in NETNS_TAP_DIR: "NETNS:LINK", or "LINK". */
+void device_alias(const char *netns, const char *link, Buf *ret);
 
 /* Attributes by number; those that are too high are skipped. 0 or -EBADMSG. */
 int attrs_parse(const void *data, size_t size, const struct nlattr **tb, size_t n);
@@ -153,6 +159,8 @@ enum {
 
 /* Opens the namespace in order to ask something. 0, DUMP_E_STALE, or < 0. */
 int place_enter(const Place *place);
+/* Asks for what rtnetlink does not tell of the links that were taken apart. As place_enter(). */
+int dump_beside(Place *place);
 /* A link that is there, or NULL. */
 CachedLink *place_find(const Place *place, int ifindex);
 
@@ -214,6 +222,9 @@ int encode_object(Request *request, const Op *op, int ifindex);
 int encode_bridge(Request *request, uint16_t type, int ifindex);
 /* Appended by put_peer: the far end's header, name and rows, and its namespace unless < 0. */
 int encode_peer(Request *request, const Op *op, const char *name, int netns_fd);
+
+/* Appends rows, and remembers where they went. 0 or < 0. */
+int request_rows(Request *request, const AttrSet *set, RowSet rows);
 
 /* The row that the kernel's offset points at, or the only one; NULL: who knows. */
 const Row *request_row(const Request *request, uint32_t offset);

@@ -232,6 +232,10 @@ int space_open(RealKernel *kernel, Space *space) {
 void space_close(RealKernel *kernel, Space *space) {
         if (space->netlink)
                 kernel->kernel.writes += netlink_writes(space->netlink);
+        if (space->genl)
+                kernel->kernel.writes += netlink_writes(space->genl);
+        space->genl = netlink_free(space->genl);
+        space->family = NULL;
         space->netlink = netlink_free(space->netlink);
         space->fd = fd_close(space->fd);
 }

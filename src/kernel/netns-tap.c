@@ -3,13 +3,17 @@
 
 #include "kernel/netns-call.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define TUN_FILE "/dev/net/tun"
@@ -105,4 +109,198 @@ int netns_tun_change(int netns_fd, const NetnsTun *tun) {
 
 int netns_tun_keep(int fd) {
         return ioctl(fd, TUNSETPERSIST, 1UL) < 0 ? -errno : 0;
+}
+
+/* Character devices. */
+
+/*
+ * A sysfs of the namespace that we are in, not of the one that mounted /sys: only there is the
+ * device's number told. It is mounted nowhere.
+ */
+static int open_sysfs(int *ret_fd) {
+        _cleanup_(fd_closep) int context = fsopen("sysfs", FSOPEN_CLOEXEC);
+        int fd;
+
+        if (context < 0 || fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+                return -errno;
+        fd = fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY);
+        if (fd < 0)
+                return -errno;
+        *ret_fd = fd;
+        return 0;
+}
+
+static int open_below(int dir, const char *path, int flags, int *ret_fd) {
+        int fd = openat(dir, path, flags | O_CLOEXEC);
+
+        if (fd < 0)
+                return errno == ENOENT ? NETNS_E_ABSENT : -errno;
+        *ret_fd = fd;
+        return 0;
+}
+
+/* "tap7", and which device that is. */
+static int read_number(int dir, const char *name, dev_t *ret) {
+        _cleanup_(fd_closep) int fd = -1;
+        char path[64], text[32];
+        unsigned major_number, minor_number;
+        ssize_t n;
+        int r;
+
+        if (snprintf(path, sizeof(path), "%s/dev", name) >= (int)sizeof(path))
+                return -EINVAL;
+        r = open_below(dir, path, O_RDONLY, &fd);
+        if (r != 0)
+                return r;
+        n = read(fd, text, sizeof(text) - 1);
+        if (n < 0)
+                return -errno;
+        text[n] = '\0';
+        if (sscanf(text, "%u:%u", &major_number, &minor_number) != 2)
+                return -EBADMSG;
+        *ret = makedev(major_number, minor_number);
+        return 0;
+}
+
+static int find_number(int dir, char *name, size_t size, dev_t *ret) {
+        int copy = dup(dir), r = NETNS_E_ABSENT;
+        DIR *folder = copy < 0 ? NULL : fdopendir(copy);
+        struct dirent *entry;
+
+        if (!folder) {
+                fd_close(copy);
+                return -errno;
+        }
+        while (r == NETNS_E_ABSENT && (entry = readdir(folder)))
+                if (strncmp(entry->d_name, "tap", 3) == 0 && strlen(entry->d_name) < size) {
+                        strcpy(name, entry->d_name);
+                        r = read_number(dir, name, ret);
+                }
+        closedir(folder);
+        return r;
+}
+
+typedef struct DeviceCall {
+        const char *alias;
+        NetnsDevice *device;
+        bool set;
+        char name[32]; /* in /dev */
+        dev_t number;
+} DeviceCall;
+
+static int call_find(void *userdata) {
+        DeviceCall *call = userdata;
+        _cleanup_(fd_closep) int sysfs = -1, dir = -1;
+        char path[128];
+        int r = open_sysfs(&sysfs);
+
+        if (snprintf(path, sizeof(path), "devices/virtual/net/%s/%s", call->device->link,
+                     call->device->subsystem) >= (int)sizeof(path))
+                return -EINVAL;
+        if (r == 0)
+                r = open_below(sysfs, path, O_RDONLY | O_DIRECTORY, &dir);
+        return r == 0 ? find_number(dir, call->name, sizeof(call->name), &call->number) : r;
+}
+
+/* Its name is that of the ifindex when it was made, which links of two namespaces can share. */
+static int open_node(const DeviceCall *call, int *ret_fd, struct stat *ret) {
+        _cleanup_(fd_closep) int dir = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_(fd_closep) int fd = -1;
+        int r = dir < 0 ? -errno : open_below(dir, call->name, O_PATH | O_NOFOLLOW, &fd);
+
+        if (r != 0)
+                return r;
+        if (fstat(fd, ret) < 0)
+                return -errno;
+        if (!S_ISCHR(ret->st_mode) || ret->st_rdev != call->number)
+                return NETNS_E_ABSENT;
+        *ret_fd = fd;
+        fd = -1;
+        return 0;
+}
+
+static bool alias_is_right(const DeviceCall *call) {
+        char path[128], target[64] = "", wanted[64];
+        ssize_t n;
+
+        snprintf(path, sizeof(path), NETNS_TAP_DIR "/%s", call->alias);
+        snprintf(wanted, sizeof(wanted), "/dev/%s", call->name);
+        n = readlink(path, target, sizeof(target) - 1);
+        return n > 0 && streq(target, wanted);
+}
+
+static int make_alias(const DeviceCall *call) {
+        char path[128], fresh[136], target[64];
+
+        if (alias_is_right(call))
+                return 0;
+        snprintf(path, sizeof(path), NETNS_TAP_DIR "/%s", call->alias);
+        snprintf(fresh, sizeof(fresh), NETNS_TAP_DIR "/.%s", call->alias);
+        snprintf(target, sizeof(target), "/dev/%s", call->name);
+        if ((mkdir("/run/mvnet", 0755) < 0 && errno != EEXIST) ||
+            (mkdir(NETNS_TAP_DIR, 0755) < 0 && errno != EEXIST))
+                return -errno;
+        unlink(fresh);
+        if (symlink(target, fresh) < 0 || rename(fresh, path) < 0)
+                return -errno;
+        return 0;
+}
+
+static int set_device(const DeviceCall *call, int fd) {
+        const NetnsDevice *device = call->device;
+        char path[64];
+
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        if (device->mode != UINT32_MAX && chmod(path, device->mode & 0777) < 0)
+                return -errno;
+        if (fchownat(fd, "", device->user, device->group, AT_EMPTY_PATH) < 0)
+                return -errno;
+        return make_alias(call);
+}
+
+static bool alias_is_valid(const char *alias) {
+        return alias[0] && alias[0] != '.' && strlen(alias) < 96 && !strchr(alias, '/');
+}
+
+static int reach_device(int netns_fd, DeviceCall *call) {
+        _cleanup_(fd_closep) int fd = -1;
+        struct stat st;
+        int r;
+
+        if (!alias_is_valid(call->alias) || strpbrk(call->device->link, "/") ||
+            strpbrk(call->device->subsystem, "/."))
+                return -EINVAL;
+        r = netns_call(netns_fd, call_find, call);
+        if (r == 0)
+                r = open_node(call, &fd, &st);
+        if (r != 0)
+                return r;
+        if (call->set)
+                return set_device(call, fd);
+        call->device->user = st.st_uid;
+        call->device->group = st.st_gid;
+        call->device->mode = st.st_mode & 0777;
+        return alias_is_right(call) ? 0 : NETNS_E_OTHER;
+}
+
+int netns_device_stat(int netns_fd, const char *alias, NetnsDevice *device) {
+        DeviceCall call = {.alias = alias, .device = device};
+
+        return reach_device(netns_fd, &call);
+}
+
+int netns_device_set(int netns_fd, const char *alias, const NetnsDevice *device) {
+        NetnsDevice copy = *device;
+        DeviceCall call = {.alias = alias, .device = &copy, .set = true};
+
+        return reach_device(netns_fd, &call);
+}
+
+void netns_device_forget(const char *alias) {
+        char path[128];
+
+        if (alias_is_valid(alias) &&
+            snprintf(path, sizeof(path), NETNS_TAP_DIR "/%s", alias) < (int)sizeof(path) &&
+            netns_path_is_link(path))
+                unlink(path);
 }

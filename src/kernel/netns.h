@@ -145,3 +145,20 @@ typedef struct NetnsTun {
 int netns_tun_make(int netns_fd, const NetnsTun *tun, int *ret_fd);
 int netns_tun_change(int netns_fd, const NetnsTun *tun);
 int netns_tun_keep(int fd);
+
+/* The character device of a macvtap or ipvtap. */
+typedef struct NetnsDevice {
+        const char *link;      /* its name in that namespace */
+        const char *subsystem; /* "macvtap", "ipvtap" */
+        uint32_t user, group, mode; /* UINT32_MAX: stays as it is */
+} NetnsDevice;
+
+/*
+ * Reads, or sets, who may open it. NETNS_E_ABSENT: no file in /dev is that device. `alias`, a file
+ * name without slashes, will be a symbolic link to it in NETNS_TAP_DIR.
+ */
+#define NETNS_TAP_DIR "/run/mvnet/tap"
+int netns_device_stat(int netns_fd, const char *alias, NetnsDevice *device);
+int netns_device_set(int netns_fd, const char *alias, const NetnsDevice *device);
+/* Takes the symbolic link away, if it is one. */
+void netns_device_forget(const char *alias);

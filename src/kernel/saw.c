@@ -165,8 +165,9 @@ bool op_is_told(const Op *op) {
         case OP_NETNS_DEL:
         case _OP_TYPE_N:
                 return false;
-        case OP_LINK_ADD:
         case OP_LINK_SET:
+                return op_transport(op) == TRANSPORT_RTNL || op_transport(op) == TRANSPORT_TUN;
+        case OP_LINK_ADD:
         case OP_LINK_MOVE:
         case OP_LINK_DEL:
                 return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What rtnetlink reports of a tun and does not do: it is made, and changed, by whoever has it open.
+ * Links with a file at their far end. What rtnetlink reports of a tun and does not do: it is made,
+ * and changed, by whoever has it open. And what it knows nothing of, who may open a macvtap's file.
  * Rows are put as they would be in a message, and the message is carried out here.
  */
 
@@ -11,12 +12,12 @@
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 
-static RowSet rows_of_tun(const AttrSet *set) {
+static RowSet rows_by(const AttrSet *set, Transport transport) {
         RowSet rows = 0;
         size_t i;
 
         ROWSET_FOREACH(i, set->present)
-                if (schema_row(set->schema, i)->transport == TRANSPORT_TUN)
+                if (schema_row(set->schema, i)->transport == transport)
                         rows |= ROW_BIT(i);
         return rows;
 }
@@ -25,7 +26,7 @@ static bool is_set(const struct nlattr *attr) {
         return attr && mnl_attr_get_u8(attr);
 }
 
-static uint32_t owner_of(const struct nlattr *attr) {
+static uint32_t number_or(const struct nlattr *attr) {
         return attr ? mnl_attr_get_u32(attr) : UINT32_MAX;
 }
 
@@ -34,7 +35,7 @@ static int encode(Applier *applier, int ifindex, NetnsTun *ret) {
         const Link *link = applier->op->link;
         Request *request = applier_request(applier);
         const struct nlattr *tb[IFLA_TUN_NUM_DISABLED_QUEUES + 1];
-        int r = attrset_encode(&link->options, rows_of_tun(&link->options), &request->scope,
+        int r = attrset_encode(&link->options, rows_by(&link->options, TRANSPORT_TUN), &request->scope,
                                &request->placed);
 
         if (r == 0)
@@ -44,8 +45,8 @@ static int encode(Applier *applier, int ifindex, NetnsTun *ret) {
         *ret = (NetnsTun){
                 .name = applier->op->name,
                 .ifindex = ifindex,
-                .user = owner_of(tb[IFLA_TUN_OWNER]),
-                .group = owner_of(tb[IFLA_TUN_GROUP]),
+                .user = number_or(tb[IFLA_TUN_OWNER]),
+                .group = number_or(tb[IFLA_TUN_GROUP]),
                 .flags = link->kind->type,
         };
         if (!is_set(tb[IFLA_TUN_PI]))
@@ -109,4 +110,56 @@ int tun_add(Applier *applier) {
         if (r < 0)
                 applier_forget(applier, op->netns, op->name);
         return r;
+}
+
+/* Character devices. */
+
+static int encode_device(Applier *applier, NetnsDevice *ret) {
+        const Link *link = applier->op->link;
+        Request *request = applier_request(applier);
+        const struct nlattr *tb[_DEVICE_N];
+        int r = attrset_encode(&link->options, applier->op->rows[SECTION_OPTIONS], &request->scope,
+                               &request->placed);
+
+        if (r == 0)
+                r = attrs_parse_message(request->scope.message, 0, tb, ELEMENTSOF(tb));
+        if (r < 0)
+                return r;
+        *ret = (NetnsDevice){
+                .link = applier->op->name,
+                .subsystem = link->kind->name,
+                .user = number_or(tb[DEVICE_USER]),
+                .group = number_or(tb[DEVICE_GROUP]),
+                .mode = number_or(tb[DEVICE_MODE]),
+        };
+        return 0;
+}
+
+int device_set(Applier *applier, int ifindex _unused_) {
+        _cleanup_(buf_deinit) Buf alias = {};
+        NetnsDevice device;
+        int r = encode_device(applier, &device);
+
+        device_alias(applier->op->netns, applier->op->name, &alias);
+        if (r == 0)
+                r = buf_error(&alias);
+        if (r < 0)
+                return r;
+        applier->kernel->kernel.writes++;
+        r = netns_device_set(space_visit(applier->space), buf_text(&alias), &device);
+        if (r > 0)
+                r = applier_fail(applier, -ENOENT, "there is no file in /dev for it");
+        if (r < 0)
+                applier->result->row = row_at_fault(applier->op);
+        return r;
+}
+
+void device_forget(const Op *op) {
+        _cleanup_(buf_deinit) Buf alias = {};
+
+        if (!op->link || !link_kind_is(op->link->kind, KIND_DEVICE))
+                return;
+        device_alias(op->netns, op->name, &alias);
+        if (buf_error(&alias) == 0)
+                netns_device_forget(buf_text(&alias));
 }

@@ -4,7 +4,7 @@
  * the kernel knows, and names, where there are some, what people are shown.
  */
 
-#include "mvnet/attr.h"
+#include "mvnet/schema.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -112,3 +112,60 @@ const AttrType attr_tun_owner = {
         .equal = owner_equal,
         .is_fixed = tun_owner_is_fixed,
 };
+
+/* What is not said of a device is not meant. */
+static bool device_owner_equal(const Row *row _unused_, const Value *wanted, const Value *have) {
+        return (wanted->pair.from == OWNER_NONE || wanted->pair.from == have->pair.from) &&
+               (wanted->pair.to == OWNER_NONE || wanted->pair.to == have->pair.to);
+}
+
+const AttrType attr_device_owner = {
+        .name = "user and group",
+        .syntax = "USER, USER:GROUP or :GROUP, by name or number",
+        .parse = owner_parse,
+        .format = owner_format,
+        .put = tun_owner_put,
+        .get = tun_owner_get,
+        .equal = device_owner_equal,
+};
+
+static int mode_parse(const Row *row _unused_, ParseScope *scope, const char *text, Value *ret) {
+        uint64_t mode = 0;
+
+        scope->reason = "is not an octal mode";
+        if (!*text || strlen(text) > 4)
+                return ATTR_E_INVALID;
+        for (const char *at = text; *at; at++) {
+                if (*at < '0' || *at > '7')
+                        return ATTR_E_INVALID;
+                mode = mode * 8 + (uint64_t)(*at - '0');
+        }
+        if (mode > 0777)
+                return ATTR_E_INVALID;
+        *ret = (Value){.number = mode};
+        return 0;
+}
+
+static void mode_format(const Row *row _unused_, const Value *value, Buf *ret) {
+        buf_printf(ret, "%04o", (unsigned)value->number);
+}
+
+const AttrType attr_mode = {
+        .name = "mode",
+        .syntax = "an octal mode of reading and writing, 0660",
+        .size = 4,
+        .parse = mode_parse,
+        .format = mode_format,
+        .put = attr_put_number,
+        .get = attr_get_number,
+        .equal = attr_equal_number,
+};
+
+/* clang-format off */
+const Row device_rows[DEVICE_ROWS] = {
+        { .key = "owner", .nla = DEVICE_USER, .type = &attr_device_owner, .transport = TRANSPORT_DEVICE, .def = "root:root",
+          .doc = "Who may open the device file, USER[:GROUP]; /run/mvnet/tap/[NETNS:]NAME then leads to it." },
+        { .key = "device-mode", .nla = DEVICE_MODE, .type = &attr_mode, .transport = TRANSPORT_DEVICE, .def = "0600",
+          .doc = "The mode of the device file, octal; /run/mvnet/tap/[NETNS:]NAME then leads to it." },
+};
+/* clang-format on */

@@ -151,8 +151,11 @@ int attrset_decode(AttrSet *set, const GetScope *scope) {
         for (size_t i = 0; i < n; i++) {
                 const Row *row = schema_row(set->schema, i);
                 Value value = {};
-                int r = row->type->get(row, scope, &value);
+                int r;
 
+                if (row_told_by(row) != scope->transport)
+                        continue;
+                r = row->type->get(row, scope, &value);
                 if (r == ATTR_E_ABSENT || r == -EBADMSG)
                         r = decode_absent(row, scope, &value);
                 if (r < 0)
@@ -172,10 +175,10 @@ static RowSet rows_with_shared(const AttrSet *set, RowSet rows) {
         ROWSET_FOREACH(i, rows) {
                 const Row *row = schema_row(set->schema, i);
 
-                for (size_t j = 0; row->nla && !row->type->is_masked && j < n; j++) {
+                for (size_t j = 0; !row->type->is_masked && j < n; j++) {
                         const Row *other = schema_row(set->schema, j);
 
-                        if (other->nla == row->nla && other->change != CHANGE_STATE &&
+                        if (row_shares(row, other) && other->change != CHANGE_STATE &&
                             attrset_has(set, j))
                                 all |= ROW_BIT(j);
                 }

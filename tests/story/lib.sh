@@ -71,11 +71,18 @@ finish() {
         [ $failed -eq 0 ]
 }
 
+# Whether somebody makes /dev/tapN.
+has_tap_files() {
+        [ "$(awk '$2 == "/dev" { type = $3 } END { print type }' /proc/mounts)" = devtmpfs ]
+}
+
 has_kind() {
         case $1 in
         vlan) ip link add name probe0 type bridge && ip link add link probe0 name probe1 type vlan id 9 ;;
         filtering) ip link add name probe0 type bridge vlan_filtering 1 ;;
         ipvlan) ip link add name probe0 type bridge && ip link add link probe0 name probe1 type ipvlan mode l2 ;;
+        tun | tap) [ -c /dev/net/tun ] ;;
+        wireguard) ip link add name probe0 type wireguard ;;
         vrf) ip link add name probe0 type vrf table 999 ;;
         bond | team) ip link add name probe0 type "$1" ;;
         esac >/dev/null 2>&1

@@ -390,6 +390,76 @@ static void test_tun_in_use(void **state) {
         assert_converged(world);
 }
 
+/* Kinds that not every kernel has. */
+static bool lacks(const char *kind, const char *options) {
+        if (run("ip link add dev base type veth peer name base1 && "
+                "ip link add link base name probe type %s %s 2>/dev/null && ip link del dev base",
+                kind, options) == 0)
+                return false;
+        run("ip link del dev base");
+        print_message("SKIPPED: no %s in this kernel\n", kind);
+        return true;
+}
+
+/* Where no devtmpfs does it, and /dev is the guest's own. False: there is no file for it. */
+static bool make_node(const char *kind, const char *link) {
+        return run("cd /sys/class/net/%s/%s/tap* && node=/dev/${PWD##*/} && "
+                   "{ [ -e $node ] || { [ \"$MVNET_KIND\" = host ] && IFS=: read -r a b <dev && "
+                   "mknod -m 600 $node c $a $b; }; }", link, kind) == 0;
+}
+
+static void try_device(World *world, const char *kind, const char *mode) {
+        Link *link = set(set(want(world, HOST, kind, kind), "mode", mode), "parent", "v0");
+        size_t owner = (size_t)schema_find(link->options.schema, "owner");
+        OpResult result;
+
+        make(world, link, NULL);
+        set(link, "owner", "4711:815");
+        if (!make_node(kind, kind)) {
+                print_message("SKIPPED: no /dev/tapN for a %s\n", kind);
+                add_set(world, link, SECTION_OPTIONS, ROW_BIT(owner));
+                result = apply_one(world);
+                assert_int_equal(result.error, -ENOENT);
+                assert_non_null(strstr(result.message, "no file in /dev"));
+                link->options.present &= ~ROW_BIT(owner);
+                return;
+        }
+        set(link, "device-mode", "0640");
+        add_set(world, link, SECTION_OPTIONS,
+                ROW_BIT(owner) | row_bit(&link->options, "device-mode"));
+        apply_all(world);
+        assert_converged(world);
+        assert_int_equal(run("test -c /run/mvnet/tap/%s && test \"$(stat -L -c %%u:%%g:%%a "
+                             "/run/mvnet/tap/%s)\" = 4711:815:640", kind, kind), 0);
+        /* What is not said stays. */
+        add_set(world, set(link, "owner", "0"), SECTION_OPTIONS, ROW_BIT(owner));
+        apply_all(world);
+        assert_converged(world);
+        assert_int_equal(run("test \"$(stat -L -c %%u:%%g:%%a /run/mvnet/tap/%s)\" = 0:815:640",
+                             kind), 0);
+        /* Somebody else's drift is seen once all is read again. */
+        assert_int_equal(run("chown 5 $(readlink /run/mvnet/tap/%s)", kind), 0);
+        look(world);
+        assert_int_equal(seen(world, kind)->options.values[owner].pair.from, 5);
+        add_set(world, link, SECTION_OPTIONS, ROW_BIT(owner));
+        apply_all(world);
+        assert_converged(world);
+}
+
+static void test_devices(void **state) {
+        World *world = *state;
+
+        make(world, set(want(world, HOST, "v0", "veth"), "peer", "v1"), NULL);
+        try_device(world, "macvtap", "bridge");
+        add_op(world, OP_LINK_DEL, HOST, "macvtap")->link =
+                network_find_path(world->wanted, "macvtap");
+        apply_all(world);
+        assert_int_not_equal(run("test -h /run/mvnet/tap/macvtap"), 0);
+        namespace_remove_link(network_find_path(world->wanted, "macvtap"));
+        if (!lacks("ipvtap", "mode l2"))
+                try_device(world, "ipvtap", "l2");
+}
+
 static void test_backup_port(void **state) {
         World *world = *state;
         Link *port = set(set(want(world, HOST, "p0", "veth"), "peer", "p1"), "master", "br0");
@@ -403,17 +473,6 @@ static void test_backup_port(void **state) {
         add_set(world, port, SECTION_PORT, port->port.present);
         apply_all(world);
         assert_converged(world);
-}
-
-/* Kinds that not every kernel has. */
-static bool lacks(const char *kind, const char *options) {
-        if (run("ip link add dev base type veth peer name base1 && "
-                "ip link add link base name probe type %s %s 2>/dev/null && ip link del dev base",
-                kind, options) == 0)
-                return false;
-        run("ip link del dev base");
-        print_message("SKIPPED: no %s in this kernel\n", kind);
-        return true;
 }
 
 /* No file can say it: an entry that is sent only for the kernel to remove what it has. */
@@ -732,6 +791,7 @@ int main(void) {
                 T(test_macvtap),
                 T(test_tuns),
                 T(test_tun_in_use),
+                T(test_devices),
                 T(test_backup_port),
                 T(test_vlan),
                 T(test_ipvlan),

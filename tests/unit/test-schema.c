@@ -123,7 +123,7 @@ static void check_number(const Schema *schema, size_t at, const Row *row) {
         for (size_t i = 0; i < at; i++) {
                 const Row *other = schema_row(schema, i);
 
-                if (is_local(row) || is_local(other) || row->nla == 0 || other->nla != row->nla)
+                if (is_local(row) || is_local(other) || !row_shares(row, other))
                         continue;
                 if (row->bit == other->bit || (row->bit & other->bit))
                         complain("has number %u, and so has %s", row->nla, other->key);
@@ -555,9 +555,12 @@ static bool check_goes_round(const Table *table, size_t at, const Row *row, cons
                 return false;
         if (table->object && table->object->begin)
                 assert_int_equal(table->object->begin(&put, RESOLVED_IFINDEX), 0);
+        put.ifindex = RESOLVED_IFINDEX;
         assert_int_equal(attrset_encode(&sent, sent.present, &put, &placed), 0);
         check(placed.n >= 1);
         get = wire_end(&arena);
+        get.transport = row_told_by(row);
+        get.ifindex = RESOLVED_IFINDEX;
         assert_int_equal(attrset_decode(&read, &get), 0);
         if (!attrset_has(&read, at))
                 complain("does not come back from the wire");
@@ -700,7 +703,8 @@ static void check_odd(const Table *table) {
                 }
                 get = wire_end(&arena);
                 assert_int_equal(attrset_init(&read, table->schema, &arena), 0);
-                assert_int_equal(attrset_decode(&read, &get), 0);
+                for (get.transport = 0; get.transport < _TRANSPORT_N; get.transport++)
+                        assert_int_equal(attrset_decode(&read, &get), 0);
                 ROWSET_FOREACH(row, read.present) {
                         _cleanup_(buf_deinit) Buf text = {};
 
