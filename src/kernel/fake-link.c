@@ -213,6 +213,9 @@ static int make_options(FakeKernel *kernel, const Op *op, const Link *parent, Op
                         return fake_refuse(result, -EINVAL, row, "%s is missing", row->key);
                 if (row->flags & ROW_LOCAL || row->phase == PHASE_DETAIL)
                         continue;
+                if (is_sent && (row->phase == PHASE_PORTED || !row_counts(row, ret)))
+                        return fake_refuse(result, -EACCES, row, "%s cannot be said now",
+                                           row->key);
                 if (is_sent)
                         r = take_value(kernel, ret, i, &from->values[i]);
                 if (is_sent || !(row->flags & ROW_PER_PARENT) || r < 0)
@@ -551,6 +554,15 @@ static int change_default_vid(FakeKernel *kernel, Link *bridge, size_t at, const
         return r;
 }
 
+/* One that is no port is remembered, but not reported: for a plan that is as good as refused. */
+static int check_own_port(const Link *link, const Value *value) {
+        const Link *port = value->ref.link ? namespace_find_link(link->netns, value->ref.link) : NULL;
+
+        if (!value->ref.link)
+                return 0;
+        return port && link_master(port) == link ? 0 : -EINVAL;
+}
+
 static int change_row(FakeKernel *kernel, Link *link, AttrSet *to, size_t at, const Value *value) {
         const Row *row = schema_row(to->schema, at);
         int r = 0;
@@ -561,10 +573,16 @@ static int change_row(FakeKernel *kernel, Link *link, AttrSet *to, size_t at, co
                 return 0;
         if (row->change == CHANGE_DOWN && fake_is_up(link))
                 return -EBUSY;
+        if (row->flags & ROW_NO_PORTS && fake_has_ports(kernel, link))
+                return -ENOTEMPTY;
+        if (!row_counts(row, to == &link->port ? &link_master(link)->options : to))
+                return -EACCES;
         if (!value_equal(row, value, &to->values[at]) &&
             value_change_is_fixed(row, &to->values[at], value))
                 return -EINVAL;
-        if (row->type->is_ref && row->type->shape == SHAPE_SCALAR)
+        if (row->phase == PHASE_PORTED)
+                r = check_own_port(link, value);
+        else if (row->type->is_ref && row->type->shape == SHAPE_SCALAR)
                 r = check_ref(link, value);
         if (r == 0 && to == &link->options && link->kind->default_vid &&
             streq(row->key, link->kind->default_vid))
