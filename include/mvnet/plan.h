@@ -39,7 +39,6 @@ typedef struct Op {
         int ifindex;           /* of the existing link, or 0: look it up by name */
         Section section;       /* OP_LINK_SET */
         RowSet rows[_SECTION_N]; /* which to send; OP_LINK_SET uses that of its section */
-        RowSet effects;        /* OP_LINK_SET: rows of its section that change with these, unsent */
         Link *peer;            /* OP_LINK_ADD: the far end that comes with it, or NULL */
         RowSet peer_rows;      /* of its common section */
         Ref to;                /* OP_LINK_MOVE */

@@ -51,11 +51,6 @@ const Value *attrset_get(const AttrSet *set, const char *key); /* NULL: absent, 
 Location attrset_at(const AttrSet *set, size_t row);           /* nowhere if unknown */
 int attrset_copy(const AttrSet *from, Arena *arena, AttrSet *ret);
 
-/* Row.when: whether the row counts by what `decider` says, or the defaults of its schema. */
-bool row_counts(const Row *row, const AttrSet *decider);
-/* "with mode balance-tlb or balance-alb"; of a row that has a `when`. */
-void row_condition(const Row *row, const Schema *decider, Buf *ret);
-
 /* Reads its rows from a message taken apart; an odd attribute is absent. 0 or < 0. */
 int attrset_decode(AttrSet *set, const GetScope *scope);
 
@@ -101,7 +96,6 @@ enum {
         KIND_DEVICE = 1 << 27,         /* has a character device, /dev/tapN */
         KIND_NO_ARP = 1 << 20,         /* comes without ARP and multicast */
         KIND_MAC_ONCE = 1 << 21,       /* its MAC can be set only while it is made */
-        KIND_PORTS_DOWN = 1 << 24,     /* takes ports that are down, sets them up, lends them its MAC */
         KIND_L3_MASTER = 1 << 23,      /* ports keep addresses and rx handler; are cycled for it */
 };
 
@@ -209,6 +203,8 @@ enum {
         OBJECT_EXACT = 1 << 4,    /* on links: what is there and not in the list, once one is, goes */
         OBJECT_ASKED = 1 << 7,    /* read only where files, or the record, speak of such */
         OBJECT_WHOLE = 1 << 8,    /* what is not said is at its default: it is replaced as a whole */
+        OBJECT_DEL_WHOLE = 1 << 9, /* a deletion says all of it: what it leaves out matches anything */
+        OBJECT_TAKES = 1 << 10,   /* to add one takes the place of what came by itself */
 };
 
 /*
@@ -227,6 +223,8 @@ typedef struct ObjectType {
         int (*end)(PutScope *scope, const AttrSet *set); /* the same, after them */
         /* The ifindex a message is about, or 0: none; < 0: not one of ours to manage at all. */
         int (*ifindex)(const GetScope *scope);
+        /* Whether that is worth keeping: ours, or put there to stay. NULL: everything is. */
+        bool (*keeps)(const GetScope *scope);
         /* Whether a message with these numbers is about such an object; NULL: it always is. */
         bool (*is)(const void *header);
         /*
@@ -253,7 +251,7 @@ typedef struct ObjectType {
 } ObjectType;
 
 extern const ObjectType object_address, object_altname, object_link_sysctl, object_sysctl;
-extern const ObjectType object_route;
+extern const ObjectType object_route, object_rule, object_neighbour;
 extern const ObjectType *const object_types[];
 extern const size_t object_types_n;
 const ObjectType *object_type_find(const char *key, uint32_t flag); /* NULL: unknown */

@@ -253,17 +253,67 @@ const ObjectType *message_type(const struct nlmsghdr *message) {
         return NULL;
 }
 
-int message_ifindex(const struct nlmsghdr *message, const ObjectType *type) {
-        const struct nlattr *tb[ATTRS_MAX];
-        GetScope scope = {
+static int take_apart(const struct nlmsghdr *message, const ObjectType *type,
+                      const struct nlattr **tb, Arena *arena, GetScope *ret) {
+        *ret = (GetScope){
                 .header = mnl_nlmsg_get_payload(message),
                 .tb = tb,
-                .tb_n = MIN(type->attributes, ELEMENTSOF(tb)),
+                .tb_n = MIN(type->attributes, (size_t)ATTRS_MAX),
+                .arena = arena,
         };
+        return attrs_parse_message(message, type->header_size, tb, ret->tb_n);
+}
 
-        if (attrs_parse_message(message, type->header_size, tb, scope.tb_n) < 0)
-                return -1;
-        return type->ifindex(&scope);
+int message_ifindex(const struct nlmsghdr *message, const ObjectType *type) {
+        const struct nlattr *tb[ATTRS_MAX];
+        GetScope scope;
+
+        return take_apart(message, type, tb, NULL, &scope) < 0 ? -1 : type->ifindex(&scope);
+}
+
+bool message_is_kept(const struct nlmsghdr *message, const ObjectType *type) {
+        const struct nlattr *tb[ATTRS_MAX];
+        GetScope scope;
+
+        return !type->keeps ||
+               (take_apart(message, type, tb, NULL, &scope) == 0 && type->keeps(&scope));
+}
+
+/* Whether they are about the same slot. What can't be told is taken for the same. */
+static bool is_same(const ObjectType *type, const GetScope *a, const GetScope *b) {
+        size_t n = schema_size(&type->schema);
+
+        for (size_t i = 0; i < n; i++) {
+                const Row *row = schema_row(&type->schema, i);
+                Value x = {}, y = {};
+
+                if (row->change != CHANGE_KEY)
+                        continue;
+                if (row->type->get(row, a, &x) == 0 && row->type->get(row, b, &y) == 0 &&
+                    !value_equal(row, &x, &y))
+                        return false;
+        }
+        return true;
+}
+
+/* What is not kept counts if it was, or took the place of what was. */
+bool cache_minds(const Cache *cache, const struct nlmsghdr *message, const ObjectType *type,
+                 int ifindex) {
+        const CachedLink *entry = type->flags & OBJECT_IN_NETNS ? &cache->space
+                                                                : cache_find(cache, ifindex);
+        const struct nlattr *tb[ATTRS_MAX], *known_tb[ATTRS_MAX];
+        _cleanup_(arena_deinit) Arena arena = {};
+        GetScope event, known;
+
+        if (message_is_kept(message, type))
+                return true;
+        if (!entry || take_apart(message, type, tb, &arena, &event) < 0)
+                return false;
+        CACHED_FOREACH(other, entry)
+                if (is_about(other, type) && take_apart(other, type, known_tb, &arena, &known) == 0 &&
+                    is_same(type, &event, &known))
+                        return true;
+        return false;
 }
 
 /* All of a namespace. */
@@ -345,7 +395,8 @@ static int take_object(const struct nlmsghdr *message, void *userdata) {
         int ifindex = is_about(message, reading->type) ? message_ifindex(message, reading->type)
                                                        : -1;
 
-        if (ifindex < 0 || message->nlmsg_type != reading->type->message_new)
+        if (ifindex < 0 || message->nlmsg_type != reading->type->message_new ||
+            !message_is_kept(message, reading->type))
                 return 0;
         return reading->type->flags & OBJECT_IN_NETNS ? append(reading->link, message)
                                                       : take_on_link(reading, message, ifindex);

@@ -119,3 +119,7 @@ uint64_t type_bit(const ObjectType *type);
 const ObjectType *message_type(const struct nlmsghdr *message);
 /* And on which link: 0: none; < 0: it is not one to be managed, or makes no sense. */
 int message_ifindex(const struct nlmsghdr *message, const ObjectType *type);
+bool message_is_kept(const struct nlmsghdr *message, const ObjectType *type);
+/* Whether what is in the cache would have to be read again after an event that says so. */
+bool cache_minds(const Cache *cache, const struct nlmsghdr *message, const ObjectType *type,
+                 int ifindex);

@@ -213,6 +213,16 @@ static RowSet key_rows(const AttrSet *set) {
         return keys;
 }
 
+static RowSet sent_rows(const AttrSet *set) {
+        RowSet rows = set->present;
+        size_t i;
+
+        ROWSET_FOREACH(i, set->present)
+                if (schema_row(set->schema, i)->change == CHANGE_STATE)
+                        rows &= ~ROW_BIT(i);
+        return rows;
+}
+
 /* What is changed is replaced as a whole: an address without its lifetimes would last for ever. */
 int encode_object(Request *request, const Op *op, int ifindex) {
         const ObjectType *type = op->object->type;
@@ -223,7 +233,7 @@ int encode_object(Request *request, const Op *op, int ifindex) {
         int r;
 
         if (op->type == OP_OBJECT_ADD)
-                flags = NLM_F_CREATE | NLM_F_EXCL;
+                flags = NLM_F_CREATE | (type->flags & OBJECT_TAKES ? NLM_F_REPLACE : NLM_F_EXCL);
         else if (op->type == OP_OBJECT_SET)
                 flags = NLM_F_REPLACE;
         begin(request, del ? type->message_del : type->message_new, flags, type->header_size);
@@ -235,7 +245,9 @@ int encode_object(Request *request, const Op *op, int ifindex) {
                 if (!nest)
                         return -EMSGSIZE;
         }
-        r = request_rows(request, set, del ? key_rows(set) : set->present);
+        r = request_rows(request, set,
+                         del && !(type->flags & OBJECT_DEL_WHOLE) ? key_rows(set)
+                                                                  : sent_rows(set));
         if (op->type == OP_OBJECT_SET && __builtin_popcountll(op->object_rows) == 1)
                 request->only = schema_row(set->schema, (size_t)__builtin_ctzll(op->object_rows));
         if (r == 0 && nest)

@@ -196,7 +196,7 @@ static int hear(const struct nlmsghdr *message, void *userdata) {
         }
         type = message_type(message);
         ifindex = type ? message_ifindex(message, type) : -1;
-        if (ifindex < 0)
+        if (ifindex < 0 || !cache_minds(space->cache, message, type, ifindex))
                 return 0;
         /* With the last address go routes, too (fib_frontend.c fib_disable_ip), without a word. */
         if (type->flags & OBJECT_IN_NETNS || message->nlmsg_type == RTM_DELADDR)

@@ -60,6 +60,14 @@ int attr_get_ip(const Row *row, const GetScope *scope, Value *ret) {
         return 0;
 }
 
+bool attr_equal_prefix(const Row *row, const Value *wanted, const Value *have) {
+        Value a = *wanted, b = *have;
+
+        a.family = a.family ?: AF_INET;
+        b.family = b.family ?: AF_INET;
+        return attr_equal_ip(row, &a, &b);
+}
+
 bool attr_equal_ip(const Row *row _unused_, const Value *wanted, const Value *have) {
         return wanted->family == have->family && wanted->length == have->length &&
                memcmp(wanted->bytes, have->bytes, ip_bytes(wanted->family)) == 0;

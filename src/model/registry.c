@@ -19,7 +19,9 @@ const ObjectType *const object_types[] = {
         &object_link_sysctl,
         &object_altname,
         &object_address,
+        &object_neighbour,
         &object_route,
+        &object_rule,
 };
 const size_t object_types_n = ELEMENTSOF(object_types);
 

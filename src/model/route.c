@@ -60,7 +60,7 @@ static const AttrType attr_to = {
         .format = attr_format_prefix,
         .put = to_put,
         .get = to_get,
-        .equal = attr_equal_ip,
+        .equal = attr_equal_prefix,
 };
 
 static const Row wire_table = {.nla = RTA_TABLE, .type = &attr_u32};
@@ -585,11 +585,13 @@ static int route_end(PutScope *scope, const AttrSet *set) {
         return put_attr(scope, RTA_PRIORITY, &metric, sizeof(metric));
 }
 
+/* Clones are what was learned on the way, of a route. */
 static int route_ifindex(const GetScope *scope) {
-        const struct rtmsg *header = get_header(scope);
+        return get_header(scope)->rtm_flags & RTM_F_CLONED ? -1 : 0;
+}
 
-        return header->rtm_protocol == PROTOCOL_OURS && !(header->rtm_flags & RTM_F_CLONED) ? 0
-                                                                                            : -1;
+static bool route_keeps(const GetScope *scope) {
+        return get_header(scope)->rtm_protocol == PROTOCOL_OURS;
 }
 
 /* Other families are multicast forwarding, and labels. */
@@ -779,6 +781,7 @@ const ObjectType object_route = {
         .begin = route_begin,
         .end = route_end,
         .ifindex = route_ifindex,
+        .keeps = route_keeps,
         .is = route_is,
         .ask = route_ask,
         .groups = {RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE},

@@ -158,7 +158,6 @@ static void check_objects(Case *one, const char *where, const Object *wanted, Ob
 static void check_link(Case *one, const Link *wanted, const Namespace *netns) {
         const Link *have = namespace_find_link(netns, wanted->name);
         bool is_kind = !link_is_physical(wanted);
-        RowSet lent = 0;
 
         /* What was there under that name before may stay until there is something better. */
         if (!can_exist(wanted))
@@ -168,10 +167,7 @@ static void check_link(Case *one, const Link *wanted, const Namespace *netns) {
                         have ? "something else" : "not there");
                 return;
         }
-        /* What its master lends it. */
-        if (link_master(have) && link_kind_is(link_master(have)->kind, KIND_PORTS_DOWN))
-                lent = wanted->common.implied & ROW_BIT(LINK_MAC);
-        check_rows(one, wanted, &wanted->common, &have->common, ROW_BIT(LINK_PARENT) | lent);
+        check_rows(one, wanted, &wanted->common, &have->common, ROW_BIT(LINK_PARENT));
         check_parent(one, wanted, have);
         if (is_kind)
                 check_rows(one, wanted, &wanted->options, &have->options, 0);

@@ -517,6 +517,22 @@ static void check_same_link(const Value *sent, const Value *read) {
                 check(read->raw.nsid == -1);
 }
 
+/* What `verify` misses, beside what is always required. */
+static bool set_missing(const Table *table, int row, size_t at, Arena *arena, AttrSet *set) {
+        const char *key, *reason;
+        Values values;
+
+        if (row < 0 || (size_t)row == at || attrset_has(set, (size_t)row))
+                return false;
+        values_of_row(schema_row(table->schema, (size_t)row), arena, &rng, &values);
+        for (size_t i = 0; i < values.n; i++) {
+                attrset_set(set, (size_t)row, values.items[i]);
+                if (table->object->verify(set, &key, &reason) == 0)
+                        return true;
+        }
+        return false;
+}
+
 /* An object cannot be sent without its identity: what `verify` takes beside the row at hand. */
 static bool complete_object(const Table *table, size_t at, Arena *arena, AttrSet *set) {
         const char *key, *reason;
@@ -537,7 +553,9 @@ static bool complete_object(const Table *table, size_t at, Arena *arena, AttrSet
                                 return true;
                 }
         }
-        return !table->object->verify || table->object->verify(set, &key, &reason) == 0;
+        if (!table->object->verify || table->object->verify(set, &key, &reason) == 0)
+                return true;
+        return set_missing(table, schema_find(table->schema, key), at, arena, set);
 }
 
 /* Returns whether the value could be sent at all. */
