@@ -12,6 +12,7 @@
 #include "mvnet/util.h"
 
 #include <linux/netlink.h>
+#include <sys/socket.h>
 
 typedef struct AttrType AttrType;
 typedef struct Row Row;
@@ -114,11 +115,15 @@ enum {
         ROW_LOOSE = 1 << 20,        /* a link that need not be there */
         ROW_MERGES = 1 << 10,       /* a map that the kernel adds to: what goes is sent as zero */
         ROW_USERS = 1 << 17,        /* who uses it sets it, too: no drift once we have asked for it */
+        ROW_NEEDED = 1 << 12, /* a reference to a link that must be there first */
+        ROW_STEADY = 1 << 11, /* an address whose family, or absence, only a new object changes */
 };
 
 struct Row {
         const char *key; /* kebab-case, the only spelling */
         uint16_t nla;    /* attribute number; rows that share one are sent together */
+        uint16_t nla2;   /* where the kernel has two: the one for IPv6, or for a word */
+        uint16_t with;   /* the number of another attribute that must be in the same message */
         const AttrType *type;
         Change change;
         Phase phase;
@@ -127,6 +132,7 @@ struct Row {
         uint64_t bit;     /* types that are one bit of a word: which */
         int64_t min, max; /* wire units; both 0: all that the type holds */
         const Name *names; /* ends with a NULL name */
+        const char *const *both; /* local: stands for each of these rows, ends with NULL */
         const char *def;  /* as in a file; NULL: the kernel's choice, not reset but let go */
         const char *doc;  /* one sentence */
 };
@@ -136,9 +142,10 @@ static inline Transport row_told_by(const Row *row) {
         return row->transport == TRANSPORT_TUN ? TRANSPORT_RTNL : row->transport;
 }
 
-/* Whether they are one value on the wire, or parts of one. */
+/* Whether they are one value on the wire, parts of one, or of no use without each other. */
 static inline bool row_shares(const Row *row, const Row *other) {
-        return row->nla && row->nla == other->nla && row->transport == other->transport;
+        return row->nla && (row->nla == other->nla || (row->with && row->with == other->nla)) &&
+               row->transport == other->transport;
 }
 
 typedef enum Shape {
@@ -163,8 +170,11 @@ typedef struct PutScope {
         int ifindex; /* TRANSPORT_GENL: of the link that the rows are of; a port's is its own */
         struct nlmsghdr *message;
         size_t size; /* of the buffer behind message */
+        size_t begin; /* where the attributes of the present AttrSet begin in it */
         /* The ifindex of a link; *ret_nsid is its namespace as the receiver numbers it, or -1. */
         int (*resolve)(void *userdata, const Ref *ref, int *ret_ifindex, int *ret_nsid);
+        /* A namespace as the receiver numbers it, or -1: it is the receiver's own. */
+        int (*resolve_netns)(void *userdata, const char *netns, int *ret_nsid);
         /* Appends what makes the peer come into being with this link (ROW_MAKES_PEER). */
         int (*put_peer)(void *userdata, struct PutScope *scope, const Ref *peer);
         void *userdata;
@@ -197,8 +207,10 @@ struct AttrType {
         bool big_endian; /* likewise */
         bool is_signed;
         bool is_ref;     /* values are Refs: edges of the graph of links */
+        bool is_netns;   /* values are Refs without a link */
         bool is_number;  /* min and max apply */
         bool is_text;    /* values are texts */
+        bool is_bit;     /* one of several in a number, which is written as a whole */
         bool is_masked;  /* says which of its bits are meant: rows that share it need not be sent */
 
         const char *const *fields; /* of an element that can be a map, with scalars: its keys */
@@ -220,21 +232,49 @@ struct AttrType {
 };
 
 /* Numbers of a fixed width. */
-extern const AttrType attr_u8, attr_u16, attr_u32, attr_s32, attr_be16;
+extern const AttrType attr_u8, attr_u16, attr_u32, attr_u64, attr_s32, attr_be16, attr_be32;
+/* Likewise; some have a name (`names`). */
+extern const AttrType attr_u8_or_word;
+/* A TTL of TTL_INHERIT is an attribute of its own (`nla2`): a flag without payload if `bit` is set. */
+#define TTL_INHERIT 256
+extern const AttrType attr_ttl;
 /* Zero or not. */
 extern const AttrType attr_bool, attr_bool32;
+/* There or not. */
+extern const AttrType attr_presence;
 /* Words for numbers (`names`). */
-extern const AttrType attr_enum8, attr_enum16, attr_enum32, attr_enum_be16;
+extern const AttrType attr_enum8, attr_enum16, attr_enum32, attr_enum64, attr_enum_be16;
 /* Time in USER_HZ (1/100 s), as the bridge counts it; survives the kernel's rounding to jiffies. */
 extern const AttrType attr_clock32, attr_clock64;
 /* One bit (`bit`) of struct { u32 value, mask }. */
 extern const AttrType attr_masked_bit;
-/* One bit of a plain u16; all rows with the same number must be sent together. */
-extern const AttrType attr_bit16;
+/* One bit of a plain number; all rows with the same number must be sent together. */
+extern const AttrType attr_bit16, attr_bit_be16, attr_bit32;
 /* One bit of ifinfomsg.ifi_flags. */
 extern const AttrType attr_iff;
 /* 48-bit addresses; attr_mac_policy also takes `stable` and `kernel`. */
 extern const AttrType attr_mac, attr_mac_policy;
+/*
+ * An IP address or `any`, which is sent by saying nothing: `nla` if IPv4, `nla2` if IPv6, and only
+ * those families that have one. Rows that share a number tell by ADDRESS_* in `bit` which is theirs.
+ */
+enum {
+        ADDRESS_UNICAST = 1 << 0,
+        ADDRESS_MULTICAST = 1 << 1,
+};
+extern const AttrType attr_endpoint;
+/*
+ * A number or a word (the first of `names`), which is the bit `bit` of the flags in `nla2`. The
+ * flow of IPv6 is one number: a traffic class (`max` 255) above a flow label.
+ */
+#define FLAGGED ((uint64_t)1 << 32) /* the word's number */
+extern const AttrType attr_flagged8, attr_flagged32, attr_flow;
+/* The GRE key of one direction, or `none`: `nla`, and a bit in the flags at `nla2`. */
+extern const AttrType attr_gre_key, attr_local_gre_key;
+/* ADDRESS/LENGTH, an attribute (`nla2`) each; `bit`: how many bytes an address has. */
+extern const AttrType attr_prefix;
+/* Ports, LOW-HIGH or `any`. */
+extern const AttrType attr_srcport;
 /* Text of at most `max` bytes. */
 extern const AttrType attr_text;
 /* A link: ifindex on the wire. attr_lower is IFLA_LINK with IFLA_LINK_NETNSID beside it. */
@@ -247,8 +287,10 @@ extern const AttrType attr_tun_owner;
 extern const AttrType attr_ip;
 /* Of a character device: what is not said stays as it is. And its mode, octal. */
 extern const AttrType attr_device_owner, attr_mode;
+/* A namespace by name: IFLA_LINK_NETNSID. */
+extern const AttrType attr_netns;
 /* Local: never on the wire. */
-extern const AttrType attr_local_bool, attr_local_text, attr_local_mac, attr_local_links;
+extern const AttrType attr_local_bool, attr_local_u32, attr_local_text, attr_local_mac, attr_local_links;
 
 /* Parts of the types above, for types that differ from them in one. */
 int attr_parse_bool(const Row *row, ParseScope *scope, const char *text, Value *ret);
@@ -259,6 +301,8 @@ void attr_format_bool(const Row *row, const Value *value, Buf *ret);
 void attr_format_enum(const Row *row, const Value *value, Buf *ret);
 void attr_format_clock(const Row *row, const Value *value, Buf *ret);
 void attr_format_mac(const Row *row, const Value *value, Buf *ret);
+int attr_parse_number(const Row *row, ParseScope *scope, const char *text, Value *ret);
+void attr_format_number(const Row *row, const Value *value, Buf *ret);
 int attr_put_number(const Row *row, const Value *value, PutScope *scope);
 int attr_get_number(const Row *row, const GetScope *scope, Value *ret);
 int attr_parse_ip(const Row *row, ParseScope *scope, const char *text, Value *ret);
@@ -299,6 +343,8 @@ void row_allowed(const Row *row, Buf *ret);
 const Name *row_name(const Row *row, uint64_t number); /* NULL: none */
 
 /* For put and get of types that live in one kind's file. */
+/* The payload that an earlier row of the set put there, to be added to; NULL: none. */
+void *put_earlier(PutScope *scope, uint16_t nla, size_t size);
 int put_attr(PutScope *scope, uint16_t nla, const void *payload, size_t size);
 struct nlattr *put_nest(PutScope *scope, uint16_t nla); /* NULL: no room */
 void put_nest_end(PutScope *scope, struct nlattr *nest);

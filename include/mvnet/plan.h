@@ -38,7 +38,9 @@ typedef struct Op {
         Link *link;            /* values to send */
         int ifindex;           /* of the existing link, or 0: look it up by name */
         Section section;       /* OP_LINK_SET */
-        RowSet rows[_SECTION_N]; /* which to send; OP_LINK_SET uses that of its section */
+        /* Which to send. OP_LINK_SET uses that of its section; where the kind tells its lower device
+         * among its options, that is sent with them. */
+        RowSet rows[_SECTION_N];
         Link *peer;            /* OP_LINK_ADD: the far end that comes with it, or NULL */
         RowSet peer_rows;      /* of its common section */
         Ref to;                /* OP_LINK_MOVE */

@@ -97,6 +97,7 @@ enum {
         KIND_NO_ARP = 1 << 20,         /* comes without ARP and multicast */
         KIND_MAC_ONCE = 1 << 21,       /* its MAC can be set only while it is made */
         KIND_L3_MASTER = 1 << 23,      /* ports keep addresses and rx handler; are cycled for it */
+        KIND_REPLACES = 1 << 22,       /* a change resets all options that are not sent with it */
 };
 
 /* What a link's device file can be told: rows of every kind that is KIND_DEVICE. */
@@ -113,6 +114,22 @@ typedef struct Genl {
         uint16_t nest;    /* the rows are put into this; 0: into the message */
 } Genl;
 
+/* A lower device that a kind may have, and tells in IFLA_INFO_DATA: no need of KIND_PARENT. */
+typedef struct LinkLower {
+        uint16_t nla;  /* 0: nothing of the kind */
+        Change change; /* to another one in the same namespace */
+        Change remove; /* to none */
+        bool kills;    /* the link dies with it */
+} LinkLower;
+
+/* Whether a link can have its outer side in another namespace than its own (`bind-netns`). */
+typedef enum Bind {
+        BIND_NEVER,
+        BIND_REPORTED, /* by IFLA_LINK_NETNSID */
+        BIND_SILENT,   /* nobody tells where it is */
+        _BIND_N,
+} Bind;
+
 typedef struct LinkKind {
         const char *name; /* IFLA_INFO_KIND, unless: */
         const char *kernel_name;
@@ -126,6 +143,8 @@ typedef struct LinkKind {
         Schema port;      /* IFLA_INFO_SLAVE_DATA of its ports, in a file under port.name */
         uint32_t flags;   /* KIND_* */
         const struct LinkKind *like; /* same family: flags and rules come with it */
+        LinkLower lower;
+        Bind bind;
         uint32_t mtu, txqueuelen; /* what the kernel gives a new one; 0: 1500, 1000 */
         const char *loose; /* the boolean option that lifts what ties it to the parent's state */
         /* Masters with VLANs: the boolean option that gives them to itself and its ports … */
@@ -149,6 +168,11 @@ extern const size_t link_kinds_n;
 const LinkKind *link_kind_find(const char *name);    /* NULL: unknown */
 const LinkKind *link_kind_family(const LinkKind *kind); /* the root of its `like` chain */
 bool link_kind_is(const LinkKind *kind, uint32_t flag); /* or one it is like; NULL is nothing */
+/* Its `lower` and `bind`, be they those of a kind that it is like. NULL is nothing. */
+const LinkLower *link_kind_lower(const LinkKind *kind);
+Bind link_kind_bind(const LinkKind *kind);
+bool link_kind_can_have_parent(const LinkKind *kind);
+bool link_kind_dies_with_parent(const LinkKind *kind);
 /* What the kernel gives a new link of this kind (NULL: of any) where no table can tell. */
 bool link_kind_default(const LinkKind *kind, size_t link_row, uint64_t *ret);
 /* The kind's rules between rows, and its master's; 0, or > 0 as LinkKind.verify says. */
@@ -162,6 +186,7 @@ extern const Schema match_schema; /* how a physical link is recognised */
 
 typedef enum LinkRow {
         LINK_PARENT,
+        LINK_BIND_NETNS,
         LINK_MASTER,
         LINK_STATE,
         LINK_MAC,
@@ -185,6 +210,11 @@ typedef enum LinkState {
         LINK_STATE_UP,
         LINK_STATE_ANY, /* not compared */
 } LinkState;
+
+/* Rows that several kinds of tunnel share. */
+extern const Schema tunnel_gre_schema, tunnel_gre_ip4_schema, tunnel_gre_ip6_schema;
+extern const Schema tunnel_erspan_ip4_schema, tunnel_erspan_ip6_schema;
+extern const Schema tunnel_ip_schema, tunnel_ip4_schema, tunnel_ip6_schema;
 
 /* The link group of everything that mvnetd makes, and that of what it is about to delete. */
 #define LINK_GROUP_OURS 0x6d76

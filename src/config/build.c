@@ -35,7 +35,11 @@ static bool common_row_fits(LinkBuild *lb, LinkRow row, const Node *node) {
 
         if (lb->kind_wrong || node_is_null(node))
                 return true;
-        if (row == LINK_PARENT && !link_kind_is(kind, KIND_PARENT)) {
+        if (row == LINK_BIND_NETNS && link_kind_bind(kind) == BIND_NEVER) {
+                not_a_key(lb, node, "", 0);
+                return false;
+        }
+        if (row == LINK_PARENT && !link_kind_can_have_parent(kind)) {
                 not_a_key(lb, node, "", KIND_PARENT);
                 return false;
         }
@@ -201,10 +205,48 @@ static void require_parent(LinkBuild *lb) {
 
         if (!link_kind_is(link->kind, KIND_PARENT))
                 return;
-        if (attrset_has(&link->common, LINK_PARENT) || (lb->common & ROW_BIT(LINK_PARENT)))
+        if (link_ref(link, LINK_PARENT) || (lb->common & ROW_BIT(LINK_PARENT)))
                 return;
         build_problem(lb->build, link->at, "%s needs 'parent': the link it is on",
                       link->kind->name);
+}
+
+/* A key that stands for others: `key` for `ikey` and `okey`. */
+static int expand_row(LinkBuild *lb, size_t i) {
+        AttrSet *options = &lb->link->options;
+        const Row *row = schema_row(options->schema, i);
+
+        for (const char *const *key = row->both; *key; key++) {
+                size_t at = (size_t)schema_find(options->schema, *key);
+                bool has = attrset_has(options, at);
+                int r = 0;
+
+                if (has && !value_equal(row, &options->values[i], &options->values[at])) {
+                        size_t mark = path_push(lb->build, *key);
+
+                        build_problem(lb->build, attrset_at(options, at), "contradicts '%s'",
+                                      row->key);
+                        path_pop(lb->build, mark);
+                } else if (!has) {
+                        r = attrset_set_at(&lb->build->network->arena, options, at,
+                                           options->values[i], attrset_at(options, i));
+                }
+                if (r < 0)
+                        return r;
+        }
+        options->present &= ~ROW_BIT(i);
+        return 0;
+}
+
+static int expand_rows(LinkBuild *lb) {
+        RowSet present = lb->link->options.present;
+        size_t i;
+        int r = 0;
+
+        ROWSET_FOREACH(i, present)
+                if (r == 0 && schema_row(lb->link->options.schema, i)->both)
+                        r = expand_row(lb, i);
+        return r;
 }
 
 static int build_link_keys(LinkBuild *lb, const Node *node) {
@@ -223,6 +265,9 @@ static int build_link_keys(LinkBuild *lb, const Node *node) {
         if (r < 0 || !lb->link->kind)
                 return r;
         require_parent(lb);
+        r = expand_rows(lb);
+        if (r < 0)
+                return r;
         build_require(lb->build, &lb->link->options, lb->options, lb->link->at);
         return 0;
 }

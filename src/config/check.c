@@ -107,17 +107,24 @@ static void hint_link(Check *check, const Namespace *netns, const char *name) {
                             name);
 }
 
+static const Namespace *check_netns(Check *check, const Link *link, const char *key,
+                                    const char *name, Location at) {
+        const Namespace *netns = network_find_namespace(check->network, name);
+
+        if (netns)
+                return netns;
+        check_problem(check, link, key, at, "the namespace '%s' is not declared", name);
+        hint_namespace(check, name);
+        return NULL;
+}
+
 static void check_ref(Check *check, const Link *link, const char *key, const Ref *ref,
                       Location at) {
-        const Namespace *netns = network_find_namespace(check->network, ref->netns);
+        const Namespace *netns = check_netns(check, link, key, ref->netns, at);
         _cleanup_(buf_deinit) Buf name = {};
 
-        if (!netns) {
-                check_problem(check, link, key, at, "the namespace '%s' is not declared",
-                              ref->netns);
-                hint_namespace(check, ref->netns);
+        if (!netns)
                 return;
-        }
         if (namespace_find_link(netns, ref->link))
                 return;
         ref_path(ref, &name);
@@ -134,6 +141,9 @@ static void check_refs(Check *check, const Link *link, const AttrSet *set, const
                 const char *key = arena_printf(&check->arena, "%s%s%s", section ?: "",
                                                section ? "." : "", row->key);
 
+                if (row->type->is_netns && row_said(set, i))
+                        check_netns(check, link, key ?: row->key, set->values[i].ref.netns,
+                                    attrset_at(set, i));
                 if (row->type->is_ref && row->type->shape == SHAPE_SCALAR && row_said(set, i) &&
                     set->values[i].ref.link)
                         check_ref(check, link, key ?: row->key, &set->values[i].ref,
@@ -213,6 +223,22 @@ static bool is_loopback(const Link *link) {
 static bool parent_is_replaced(const Link *link, const Link *parent) {
         return link_kind_is(link->kind, KIND_REAL_LOWER) &&
                link_kind_family(link->kind) == link_kind_family(parent->kind);
+}
+
+/* A lower device lives where the outer packets do. */
+static void check_bind(Check *check, const Link *link) {
+        const Ref *parent = link_ref(link, LINK_PARENT);
+        const char *bind = attrset_has(&link->common, LINK_BIND_NETNS)
+                ? link->common.values[LINK_BIND_NETNS].ref.netns : NULL;
+
+        if (!parent || !bind || streq(parent->netns, bind))
+                return;
+        check_problem(check, link, "parent", common_at(link, LINK_PARENT),
+                      "lives in '%s', but bind-netns is '%s' (%s)", parent->netns, bind,
+                      check_place(check, common_at(link, LINK_BIND_NETNS)));
+        if (streq(parent->netns, link->netns->name))
+                report_hint(check->report, "without a slash it is the link's own namespace: "
+                            "'%s/%s' is that of bind-netns", bind, parent->link);
 }
 
 static void check_parent(Check *check, const Link *link) {
@@ -423,6 +449,7 @@ static void check_link(Check *check, const Link *link) {
                 check_problem(check, link, "kind", (Location){},
                               "'lo' is in every namespace already: leave 'kind' out");
         check_parent(check, link);
+        check_bind(check, link);
         check_master(check, link);
         check_vlans(check, link);
         check_peer(check, link);

@@ -273,7 +273,7 @@ static void claim_all(Claims *claims, const Link *link) {
         claim_identity(claims, link, lower);
         if (link_kind_is(link->kind, KIND_OWN_IP))
                 claim_addresses(claims, link, lower);
-        if (link_kind_is(link->kind, KIND_CLAIMS_PARENT))
+        if (link_kind_is(link->kind, KIND_CLAIMS_PARENT) && !link_kind_is(link->kind, KIND_SOLID))
                 claim_mac(claims, link, lower);
 }
 

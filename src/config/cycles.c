@@ -56,7 +56,7 @@ static void graph_add_link(Graph *graph, const Link *link) {
         const Link *parent = link_lower(link), *master = link_master(link);
 
         graph->spots[graph->n_spots++] = (Spot){.link = link};
-        if (parent && link_kind_is(link->kind, KIND_PARENT))
+        if (parent && link_kind_can_have_parent(link->kind))
                 graph->edges[graph->n_edges++] = (Edge){link, parent, link, LINK_PARENT};
         if (master)
                 graph->edges[graph->n_edges++] = (Edge){master, link, link, LINK_MASTER};

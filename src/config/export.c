@@ -229,7 +229,10 @@ static bool mac_is_from_port(const Link *link) {
 static bool mac_is_worth(const Link *link) {
         static const uint8_t none[6]; /* a bridge that lost its last port */
         const Value *mac = &link->common.values[LINK_MAC];
+        const char *key, *reason;
 
+        if (link_verify(link, &key, &reason) > 0 && streq(key, "mac"))
+                return false; /* such a one can't be told */
         if (mac->policy == MAC_FIXED && memcmp(mac->bytes, none, sizeof(none)) == 0)
                 return false;
         if (!link->kind || link_is_physical(link))
@@ -264,6 +267,14 @@ static bool gen_mode_is_worth(const Link *link) {
         return policy ? !none : link->common.values[LINK_ADDR_GEN_MODE].number != usual_mode;
 }
 
+/* The parent's namespace says it, too. */
+static bool bind_is_worth(const Link *link) {
+        const char *bind = link->common.values[LINK_BIND_NETNS].ref.netns;
+
+        return link_kind_bind(link->kind) != BIND_NEVER && !streq_ptr(bind, link->netns->name) &&
+               !link_ref(link, LINK_PARENT);
+}
+
 static bool common_is_worth(Export *export, const Link *link, size_t row) {
         uint64_t usual_number;
 
@@ -274,7 +285,9 @@ static bool common_is_worth(Export *export, const Link *link, size_t row) {
         if (is_loopback(link))
                 return row == LINK_MTU && link->common.values[row].number != 65536;
         if (row == LINK_PARENT)
-                return link_kind_is(link->kind, KIND_PARENT);
+                return link_kind_can_have_parent(link->kind) && link_ref(link, LINK_PARENT);
+        if (row == LINK_BIND_NETNS)
+                return bind_is_worth(link);
         if (row == LINK_GROUP)
                 return !is_ours(link) && row_is_worth(export, &link->common, row);
         if (row == LINK_MAC)
@@ -501,7 +514,8 @@ static int say_whole(Export *export, const Entry *entry, bool all, const char *i
         for (size_t i = 0; i < _LINK_ROW_N; i++)
                 if (common_is_worth(export, link, i))
                         say_row(export, &link->common, i, link->netns->name, indent, out);
-        say_section(export, &link->options, NULL, link->netns->name, indent, out);
+        if (!entry->far_end) /* a pair's options stand where its kind does */
+                say_section(export, &link->options, NULL, link->netns->name, indent, out);
         if (link_master(link) && link->port.schema)
                 say_section(export, &link->port, link->port.schema->name, link->netns->name,
                             indent, out);
@@ -561,6 +575,10 @@ static const Row *lost_ref(const Export *export, const AttrSet *set) {
                 const Row *row = schema_row(set->schema, i);
                 const Value *value = &set->values[i];
 
+                if (row->type->is_netns &&
+                    (value->unresolved || !network_find_namespace(export->network,
+                                                                  value->ref.netns)))
+                        return row;
                 if (!row->type->is_ref || row->type->shape != SHAPE_SCALAR)
                         continue;
                 if (value->unresolved ||

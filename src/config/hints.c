@@ -100,14 +100,11 @@ static const Hint foreign_words[] = {
 
 /* Of the language, but not of this version. */
 static const char *const later_link_keys[] = {
-        "fdb", "mdb", "bond-port", "team-port", "bind-netns",
+        "fdb", "mdb", "bond-port", "team-port",
 };
 static const char *const later_space_keys[] = {"nexthop-objects"};
 static const char *const later_kinds[] = {
-        "bond",    "team",     "vxlan", "geneve", "gre",       "gretap", "ip6gre",
-        "ip6gretap", "erspan", "ip6erspan", "ipip", "sit", "ip6tnl",   "vti",    "vti6",
-        "xfrm",    "netdevsim", "wireguard",
-        "macsec",  "hsr",      "netkit",
+        "bond", "team", "netdevsim", "wireguard",
 };
 
 static const Hint kind_words[] = {

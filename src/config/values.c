@@ -75,7 +75,7 @@ static void value_problem(Build *build, const Row *row, Location at, const char 
         Words words = {};
 
         row_allowed(row, &allowed);
-        if (row->names)
+        if (row->names && !row->type->is_number)
                 build_problem(build, at, "'%s' is not one of: %s", text, buf_text(&allowed));
         else
                 build_problem(build, at, "'%s' %s; allowed: %s", text, reason ?: "is not valid",

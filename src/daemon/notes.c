@@ -329,7 +329,7 @@ static bool op_rows(const Op *op, const Network *have, bool ours, size_t step, R
         ret->send = link_section(op->link, ret->section);
         ret->wanted = link_section(op->item->wanted, ret->section);
         ret->found = ours ? NULL : link_section(op->item->have, ret->section);
-        ret->rows = op->type == OP_LINK_ADD || op->section == ret->section ? op->rows[step] : 0;
+        ret->rows = op->rows[step];
         return true;
 }
 

@@ -12,7 +12,7 @@
 
 static const AttrSet *op_section(const Op *op, Section section, RowSet *ret_rows) {
         *ret_rows = 0;
-        if (op->type == OP_LINK_ADD || (op->type == OP_LINK_SET && op->section == section))
+        if (op->type == OP_LINK_ADD || op->type == OP_LINK_SET)
                 *ret_rows = op->rows[section];
         return link_section(op->link, section);
 }
@@ -70,6 +70,8 @@ static void need_rows(const Op *op, const AttrSet *set, RowSet rows,
                 const Row *row = schema_row(set->schema, i);
                 _cleanup_(buf_deinit) Buf key = {};
 
+                if (row->type->is_netns && !set->values[i].unresolved)
+                        need_namespace(set->values[i].ref.netns, need, userdata);
                 if (!row->type->is_ref || row->type->shape != SHAPE_SCALAR ||
                     (row->flags & ROW_LOCAL) != 0 || set->values[i].unresolved ||
                     !set->values[i].ref.link)

@@ -210,6 +210,21 @@ static int resolve(void *userdata, const Ref *ref, int *ret_ifindex, int *ret_ns
         return 0;
 }
 
+static int resolve_netns(void *userdata, const char *netns, int *ret_nsid) {
+        Applier *applier = userdata;
+        int nsid = -1, r;
+        Space *space;
+
+        r = applier_enter(applier, netns, &space);
+        if (r == 0 && !netns_id_equal(&space->id, &applier->space->id))
+                r = find_nsid(applier->space, space, &nsid);
+        if (r < 0)
+                return r;
+        applier->far |= nsid >= 0;
+        *ret_nsid = nsid;
+        return 0;
+}
+
 static int put_peer(void *userdata, PutScope *scope _unused_, const Ref *peer) {
         Applier *applier = userdata;
         Space *space;
@@ -231,7 +246,8 @@ static int put_peer(void *userdata, PutScope *scope _unused_, const Ref *peer) {
 
 Request *applier_request(Applier *applier) {
         const PutScope callbacks = {
-                .resolve = resolve, .put_peer = put_peer, .userdata = applier,
+                .resolve = resolve, .resolve_netns = resolve_netns, .put_peer = put_peer,
+                .userdata = applier,
         };
 
         applier->missing = NULL;
@@ -417,6 +433,9 @@ static int apply_link_add(Applier *applier) {
                 r = applier_send(applier, encode_link_add(applier_request(applier), op, op->name));
         if (r == -EEXIST && applier->far)
                 r = add_under_another_name(applier);
+        if (r == -EOPNOTSUPP && strstr(applier->result->message, "Unknown device type"))
+                snprintf(applier->result->message, sizeof(applier->result->message),
+                         "kernel has no %s", op->link->kind->name);
         if (r == 0)
                 mark_made(applier, op->netns, op->name);
         if (r == 0 && op->peer)

@@ -81,6 +81,40 @@ static const LinkKind *find_kind(const char *name, const struct nlattr *options)
         return NULL;
 }
 
+/* The lower device, and the namespace of the outer side, if it is of a kind that has these. */
+static int decode_lower(Link *link, const GetScope *scope, const struct nlattr *nest) {
+        const LinkLower *lower = link_kind_lower(link->kind);
+        const struct nlattr *tb[ATTRS_MAX];
+        uint32_t ifindex = 0;
+        Value value = {};
+        int r;
+
+        /* The far end of a pair is reported as if it were the lower device. */
+        if (!link_kind_is(link->kind, KIND_PARENT))
+                link->common.present &= ~ROW_BIT(LINK_PARENT);
+        if (link_kind_bind(link->kind) != BIND_REPORTED)
+                link->common.present &= ~ROW_BIT(LINK_BIND_NETNS);
+        else if (!attrset_has(&link->common, LINK_BIND_NETNS))
+                attrset_set(&link->common, LINK_BIND_NETNS,
+                            (Value){.ref.netns = link->netns->name});
+        if (!lower->nla)
+                return 0;
+        r = attrs_parse_nest(nest, tb, ELEMENTSOF(tb));
+        if (r < 0)
+                return r;
+        if (tb[lower->nla] && mnl_attr_get_payload_len(tb[lower->nla]) >= sizeof(ifindex))
+                ifindex = mnl_attr_get_u32(tb[lower->nla]);
+        if (ifindex > 0 && ifindex <= INT32_MAX) {
+                const struct nlattr *nsid = get_attr(scope, IFLA_LINK_NETNSID, sizeof(int32_t));
+
+                value.unresolved = true;
+                value.raw.ifindex = (int)ifindex;
+                value.raw.nsid = nsid ? (int)mnl_attr_get_u32(nsid) : -1;
+        }
+        attrset_set(&link->common, LINK_PARENT, value);
+        return 0;
+}
+
 static int decode_kind(Link *link, const GetScope *scope, const struct nlattr *const *info) {
         const LinkKind *kind;
         int r;
@@ -92,14 +126,12 @@ static int decode_kind(Link *link, const GetScope *scope, const struct nlattr *c
                 return -ENOMEM;
         kind = find_kind(link->kind_name, info[IFLA_INFO_DATA]);
         if (!kind || link_kind_is(kind, KIND_FOREIGN))
-                return 0;
+                return 0; /* of a kind unknown to us, IFLA_LINK is the best guess */
         r = link_set_kind(link, kind);
         if (r < 0)
                 return r;
-        /* The far end of a pair is reported as if it were the lower device. */
-        if (!link_kind_is(kind, KIND_PARENT))
-                link->common.present &= ~ROW_BIT(LINK_PARENT);
-        return decode_nest(&link->options, scope, info[IFLA_INFO_DATA]);
+        r = decode_lower(link, scope, info[IFLA_INFO_DATA]);
+        return r < 0 ? r : decode_nest(&link->options, scope, info[IFLA_INFO_DATA]);
 }
 
 static int decode_port(Link *link, const GetScope *scope, const struct nlattr *const *info) {

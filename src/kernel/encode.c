@@ -77,9 +77,43 @@ const Row *request_row(const Request *request, uint32_t offset) {
         return best ? best->row : request->only;
 }
 
+/*
+ * The lower device of kinds that have it in INFO_DATA: a number in the namespace that the link is
+ * bound to, which the receiver knows.
+ */
+static int put_lower(Request *request, const Link *link) {
+        const Value *value = &link->common.values[LINK_PARENT];
+        size_t offset = request->scope.message->nlmsg_len;
+        int ifindex = 0, nsid, r = 0;
+
+        if (value->ref.link)
+                r = request->scope.resolve(request->scope.userdata, &value->ref, &ifindex, &nsid);
+        if (r == 0)
+                r = put_attr(&request->scope, link_kind_lower(link->kind)->nla, &ifindex,
+                             sizeof(ifindex));
+        if (r == 0 && request->placed.n < ELEMENTSOF(request->placed.items))
+                request->placed.items[request->placed.n++] = (Placement){
+                        schema_row(&link_schema, LINK_PARENT), offset,
+                        request->scope.message->nlmsg_len};
+        return r;
+}
+
+/* What a parent says of the namespace that the link is bound to; `bind-netns` says it, too. */
+static int put_parent_netns(Request *request, const Link *link) {
+        const Ref *parent = link_ref(link, LINK_PARENT);
+        int nsid, r;
+
+        if (!parent)
+                return 0;
+        r = request->scope.resolve_netns(request->scope.userdata, parent->netns, &nsid);
+        if (r < 0 || nsid < 0)
+                return r;
+        return put_attr(&request->scope, IFLA_LINK_NETNSID, &nsid, sizeof(nsid));
+}
+
 /* IFLA_LINKINFO with what a kind has to say; `data`: also if no row is to be sent. */
 static int put_info(Request *request, const char *name, uint16_t kind_nla, uint16_t data_nla,
-                    const AttrSet *set, RowSet rows, bool data) {
+                    const AttrSet *set, RowSet rows, bool data, const Link *lower) {
         struct nlattr *info = put_nest(&request->scope, IFLA_LINKINFO), *nest = NULL;
         int r;
 
@@ -88,9 +122,11 @@ static int put_info(Request *request, const char *name, uint16_t kind_nla, uint1
         r = put_text(request, kind_nla, name);
         if (r < 0)
                 return r;
-        if (rows || data) {
+        if (rows || data || lower) {
                 nest = put_nest(&request->scope, data_nla);
                 r = nest ? request_rows(request, set, rows) : -EMSGSIZE;
+                if (r == 0 && lower)
+                        r = put_lower(request, lower);
                 if (r < 0)
                         return r;
                 put_nest_end(&request->scope, nest);
@@ -104,18 +140,24 @@ static int put_info(Request *request, const char *name, uint16_t kind_nla, uint1
  */
 int encode_link_add(Request *request, const Op *op, const char *name) {
         const Link *link = op->link;
+        RowSet common = op->rows[SECTION_COMMON];
+        bool lower = link_kind_lower(link->kind)->nla && common & ROW_BIT(LINK_PARENT);
         int r;
 
         if (!link->kind)
                 return -EINVAL;
+        if (lower)
+                common &= ~ROW_BIT(LINK_PARENT);
         begin_link(request, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);
         r = put_text(request, IFLA_IFNAME, name);
         if (r == 0)
-                r = request_rows(request, &link->common, op->rows[SECTION_COMMON]);
+                r = request_rows(request, &link->common, common);
+        if (r == 0 && lower && !(common & ROW_BIT(LINK_BIND_NETNS)))
+                r = put_parent_netns(request, link);
         if (r == 0)
                 r = put_info(request, link->kind->name, IFLA_INFO_KIND, IFLA_INFO_DATA,
                              &link->options, op->rows[SECTION_OPTIONS],
-                             link_kind_is(link->kind, KIND_DATA_ALWAYS));
+                             link_kind_is(link->kind, KIND_DATA_ALWAYS), lower ? link : NULL);
         return r;
 }
 
@@ -142,6 +184,37 @@ static const char *port_kind_name(const AttrSet *port) {
         return "";
 }
 
+static bool is_repeated(const Row *row) {
+        return !(row->flags & ROW_LOCAL) && row->change != CHANGE_STATE;
+}
+
+/*
+ * An existing link's options, its lower device among them. Of kinds that start from zero with every
+ * change (ip_gre.c ipgre_changelink and its likes), all that is known: op->link has it merged.
+ */
+static int put_options(Request *request, const Op *op) {
+        const Link *link = op->link;
+        RowSet rows = op->rows[SECTION_OPTIONS];
+        bool lower = op->rows[SECTION_COMMON] & ROW_BIT(LINK_PARENT);
+        const Row *only = NULL;
+        size_t i;
+        int r;
+
+        if (rows && !(rows & (rows - 1)) && !lower)
+                only = schema_row(link->options.schema, (size_t)__builtin_ctzll(rows));
+        if (link_kind_is(link->kind, KIND_REPLACES)) {
+                ROWSET_FOREACH(i, link->options.present)
+                        if (is_repeated(schema_row(link->options.schema, i)))
+                                rows |= ROW_BIT(i);
+                lower = link_ref(link, LINK_PARENT);
+        }
+        r = put_info(request, link->kind->name, IFLA_INFO_KIND, IFLA_INFO_DATA, &link->options,
+                     rows, true, lower ? link : NULL);
+        request->only = only ? only : rows || !lower ? request->only
+                                                     : schema_row(&link_schema, LINK_PARENT);
+        return r;
+}
+
 int encode_link_set(Request *request, const Op *op, int ifindex) {
         const Link *link = op->link;
         RowSet rows = op->rows[op->section];
@@ -155,12 +228,11 @@ int encode_link_set(Request *request, const Op *op, int ifindex) {
                         return -EINVAL;
                 /* RTM_SETLINK would ignore IFLA_LINKINFO and say that all is well (all kernels). */
                 begin_link(request, RTM_NEWLINK, 0, ifindex);
-                return put_info(request, link->kind->name, IFLA_INFO_KIND, IFLA_INFO_DATA,
-                                &link->options, rows, true);
+                return put_options(request, op);
         case SECTION_PORT:
                 begin_link(request, RTM_NEWLINK, 0, ifindex);
                 return put_info(request, port_kind_name(&link->port), IFLA_INFO_SLAVE_KIND,
-                                IFLA_INFO_SLAVE_DATA, &link->port, rows, true);
+                                IFLA_INFO_SLAVE_DATA, &link->port, rows, true, NULL);
         case SECTION_VLANS: /* several messages: vlans.c */
         case _SECTION_N:
                 break;

@@ -52,7 +52,7 @@ static RowSet sent_rows(const AttrSet *from, RowSet rows) {
 static void clear_unsent_bits(AttrSet *to, size_t at, RowSet sent) {
         const Row *row = schema_row(to->schema, at);
 
-        if (row->type != &attr_bit16)
+        if (!row->type->is_bit)
                 return;
         for (size_t i = 0; i < schema_size(to->schema); i++) {
                 const Row *other = schema_row(to->schema, i);
@@ -265,6 +265,10 @@ static int make_link(FakeKernel *kernel, Namespace *netns, const char *name, con
         if (!link || link_set_kind(link, like->kind) < 0)
                 return -ENOMEM;
         link->options = *options;
+        if (link_kind_lower(like->kind)->nla && rows & ROW_BIT(LINK_PARENT) &&
+            fake_set_value(kernel, &link->common, LINK_PARENT,
+                           &like->common.values[LINK_PARENT]) < 0)
+                return -ENOMEM;
         if (parent)
                 attrset_set(&link->common, LINK_PARENT, (Value){.ref = link_self(parent)});
         ROWSET_FOREACH(i, rows) {
@@ -415,6 +419,8 @@ int fake_link_add(FakeKernel *kernel, const Op *op, OpResult *result) {
         r = check_transport(&op->link->options, op->rows[SECTION_OPTIONS], kind->transport, result);
         if (r == 0 && link_kind_is(kind, KIND_PARENT))
                 r = find_parent(kernel, op, result, &parent);
+        else
+                r = fake_check_lower(kernel, op, op->netns, result);
         if (r == 0)
                 r = check_new(netns, op->name, op->link, rows, parent, result);
         if (r == 0 && parent)
@@ -465,6 +471,7 @@ static int set_common_row(FakeKernel *kernel, Link *link, LinkRow at, const Valu
         case LINK_ADDR_GEN_MODE:
                 return fake_set_value(kernel, &link->common, at, value);
         case LINK_PARENT: /* do_setlink() has no branch for IFLA_LINK */
+        case LINK_BIND_NETNS:
         case LINK_OPTIONAL:
         case LINK_REPLACE:
         case LINK_PORTS:
@@ -599,17 +606,24 @@ static int change_rows(FakeKernel *kernel, Link *link, AttrSet *to, const AttrSe
         const Row *early = row_too_early(from, rows);
         RowSet sent;
         size_t i;
+        int r;
 
         if (early)
                 return fake_refuse(result, -ERANGE, early, "%s together with others", early->key);
-        if (check_transport(from, rows, schema_row(from->schema,
-                                                   (size_t)__builtin_ctzll(rows))->transport,
-                            result) < 0)
+        if (rows && check_transport(from, rows, schema_row(from->schema,
+                                                           (size_t)__builtin_ctzll(rows))->transport,
+                                    result) < 0)
                 return result->error;
-        sent = sent_rows(from, rows);
+        if (to == &link->options && link_kind_is(link->kind, KIND_REPLACES)) {
+                sent = from->present;
+                r = fake_zero(kernel, link, sent);
+                if (r < 0)
+                        return r;
+        } else {
+                sent = rows ? sent_rows(from, rows) : 0;
+        }
         ROWSET_FOREACH(i, sent) {
                 const Row *row = schema_row(from->schema, i);
-                int r;
 
                 if (!attrset_has(from, i))
                         return fake_refuse(result, -EINVAL, row, "%s without a value", row->key);
@@ -640,11 +654,12 @@ int fake_link_set(FakeKernel *kernel, const Op *op, OpResult *result) {
                 return set_common(kernel, link, op, result);
         case SECTION_OPTIONS:
                 if (!link->kind || link->kind != op->link->kind ||
-                    !is_changeable(&link->kind->options))
+                    (!is_changeable(&link->kind->options) && !link_kind_lower(link->kind)->nla))
                         return fake_refuse(result, -EOPNOTSUPP, NULL, "%s cannot be changed so",
                                            link->kind_name ? link->kind_name : "this link");
-                return change_rows(kernel, link, &link->options, &op->link->options,
-                                   op->rows[SECTION_OPTIONS], result);
+                r = fake_set_lower(kernel, link, op, result);
+                return r < 0 ? r : change_rows(kernel, link, &link->options, &op->link->options,
+                                               op->rows[SECTION_OPTIONS], result);
         case SECTION_PORT:
                 if (!link->port.schema || link->port.schema != op->link->port.schema)
                         return fake_refuse(result, -EOPNOTSUPP, NULL, "%s is no such port",

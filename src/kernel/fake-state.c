@@ -133,7 +133,7 @@ static bool mac_is_busy(FakeKernel *kernel, const Link *link) {
         const Link *parent = fake_parent(link);
 
         if (!parent || !link_kind_is(link->kind, KIND_CLAIMS_PARENT) ||
-            link_kind_is(link->kind, KIND_NO_MAC) || fake_is_fixed(link))
+            link_kind_is(link->kind, KIND_NO_MAC | KIND_SOLID) || fake_is_fixed(link))
                 return false;
         if (same_mac(link, parent))
                 return true;
@@ -435,6 +435,8 @@ int fake_destroy(FakeKernel *kernel, Link *link) {
                 return -ENOMEM;
         while (r == 0 && (other = fake_child(kernel, link, KIND_PARENT)))
                 r = fake_destroy(kernel, other);
+        while (r == 0 && (other = fake_killed(kernel, link)))
+                r = fake_destroy(kernel, other);
         while (r == 0 && (other = first_port(kernel, link)))
                 r = fake_release(kernel, other);
         if (r == 0)
@@ -514,6 +516,8 @@ int fake_complete(FakeKernel *kernel, Link *link) {
         r = fake_fill(kernel, &link->options, true);
         if (r == 0)
                 r = fake_begin_vlans(kernel, link, link);
+        if (r == 0)
+                r = fake_bind(kernel, link);
         if (r == 0)
                 r = complete_address(kernel, link);
         if (r == 0)

@@ -263,6 +263,8 @@ static int netns_del(FakeKernel *kernel, const Op *op, OpResult *result) {
                         break;
                 r = link->kind_name ? fake_destroy(kernel, link) : send_home(kernel, link);
         }
+        for (Link *link; r == 0 && (link = fake_bound(kernel, netns));)
+                r = fake_destroy(kernel, link);
         if (r == 0 && netns->links)
                 r = fake_destroy(kernel, netns->links);
         netns->objects = netns->last = NULL;

@@ -92,6 +92,18 @@ int fake_find(FakeKernel *kernel, const Op *op, OpResult *result, Link **ret);
 /* To another namespace and name, which are free. Resets what a move resets. *ret: as it is now. */
 int fake_transfer(FakeKernel *kernel, Link *link, Namespace *to, const char *name, Link **ret);
 
+/* fake-lower.c: lower devices that are options. */
+
+/* Whether what an operation says of a lower device, seen from `bind`, can be. 0 or refused. */
+int fake_check_lower(FakeKernel *kernel, const Op *op, const char *bind, OpResult *result);
+int fake_set_lower(FakeKernel *kernel, Link *link, const Op *op, OpResult *result);
+/* KIND_REPLACES: all options but those go back. 0 or < 0. */
+int fake_zero(FakeKernel *kernel, Link *link, RowSet sent);
+Link *fake_killed(FakeKernel *kernel, const Link *link); /* dies with it: the first, or NULL */
+Link *fake_bound(FakeKernel *kernel, const Namespace *netns); /* dies with that: likewise */
+/* A new link's outer side is where its lower device is, or where it is itself. 0 or -ENOMEM. */
+int fake_bind(FakeKernel *kernel, Link *link);
+
 /* fake-watch.c: news of it. */
 
 FakeWatch *fake_watch_new(void); /* NULL: out of memory */

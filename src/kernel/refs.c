@@ -198,7 +198,7 @@ static int find_place(Place *viewer, const CachedLink *from, const Value *value,
 
 /* What has no MAC address of its own has its lower device's. */
 static bool can_be_lower(const CachedLink *from, const CachedLink *lower) {
-        if (!from->link || !link_kind_is(from->link->kind, KIND_NO_MAC) ||
+        if (!from->link || !link_kind_is(from->link->kind, KIND_PARENT) || !link_kind_is(from->link->kind, KIND_NO_MAC) ||
             !attrset_has(&from->link->common, LINK_MAC) ||
             !attrset_has(&lower->link->common, LINK_MAC))
                 return true;
@@ -232,12 +232,29 @@ static int look_again(const Place *place, CachedLink *from, const Place *target,
  * meant, is an ifindex of another namespace that the kernel forgot to name: it does so with
  * ipvtap (6.1), and with tunnels whose device is gone.
  */
+/* A tunnel outlives its lower device and keeps its number: that is not to have none. */
+static int name_the_dead(const Place *place, Value *value) {
+        char *number = arena_printf(&place->dump->have->arena, "%d", value->raw.ifindex);
+
+        if (!number)
+                return -ENOMEM;
+        *value = (Value){.ref = {"?", number}};
+        return 0;
+}
+
+static bool keeps_dead_lower(const CachedLink *from, const Value *value) {
+        return from->link && link_kind_lower(from->link->kind)->nla &&
+               value == &from->link->common.values[LINK_PARENT];
+}
+
 static int resolve_here(const Place *place, CachedLink *from, Value *value, bool final) {
         const CachedLink *there = place_find(place, value->raw.ifindex);
         int r = 0;
 
         if (!there || !can_be_lower(from, there)) {
                 r = look_again(place, from, NULL, 0, final);
+                if (r == 0 && keeps_dead_lower(from, value))
+                        return name_the_dead(place, value);
                 return r == 0 ? REFS_E_UNKNOWN : r;
         }
         *value = (Value){.ref = {place->netns->name, there->link->name}};
@@ -247,7 +264,6 @@ static int resolve_here(const Place *place, CachedLink *from, Value *value, bool
 static int resolve_elsewhere(Place *place, CachedLink *from, Value *value, bool final) {
         const CachedLink *there;
         Place *target;
-        char *number;
         int r = find_place(place, from, value, &target);
 
         if (r != 0)
@@ -261,11 +277,7 @@ static int resolve_elsewhere(Place *place, CachedLink *from, Value *value, bool 
                 r = look_again(place, from, target, value->raw.ifindex, final);
         if (r != 0)
                 return r;
-        number = arena_printf(&place->dump->have->arena, "%d", value->raw.ifindex);
-        if (!number)
-                return -ENOMEM;
-        *value = (Value){.ref = {"?", number}};
-        return 0;
+        return name_the_dead(place, value);
 }
 
 static int resolve_value(Place *place, CachedLink *from, Value *value, bool final) {
@@ -275,10 +287,25 @@ static int resolve_value(Place *place, CachedLink *from, Value *value, bool fina
                                    : resolve_elsewhere(place, from, value, final);
 }
 
+/* The namespace on the outer side of a tunnel: "?" if it is none that was dumped. */
+static int resolve_netns(Place *place, CachedLink *from, Value *value) {
+        Place *target;
+        int r;
+
+        if (!value->unresolved)
+                return 0;
+        r = find_place(place, from, value, &target);
+        if (r == 0)
+                *value = (Value){.ref.netns = target ? target->netns->name : "?"};
+        return r;
+}
+
 static int resolve_row(Place *place, CachedLink *from, const Row *row, Value *value,
                        bool final) {
         int r = 0;
 
+        if (row->type->is_netns)
+                return resolve_netns(place, from, value);
         if (!row->type->is_ref)
                 return 0;
         if (row->type->shape == SHAPE_SCALAR)

@@ -214,6 +214,8 @@ static RowSet resolve(const Seeing *seeing, const Space *space, AttrSet *set) {
                 Value *value = &set->values[i];
                 const char *name;
 
+                if (schema_row(set->schema, i)->type->is_netns)
+                        unknown |= ROW_BIT(i);
                 if (!schema_row(set->schema, i)->type->is_ref || !value->unresolved)
                         continue;
                 name = value->raw.nsid < 0 ? name_of(seeing, space, value->raw.ifindex) : NULL;

@@ -19,7 +19,7 @@ int value_compare(const Row *row, const Value *a, const Value *b) {
 
         if (row->type->is_text)
                 return compare_text(a->text, b->text);
-        if (row->type->is_ref && !a->unresolved && !b->unresolved) {
+        if ((row->type->is_ref || row->type->is_netns) && !a->unresolved && !b->unresolved) {
                 r = compare_text(a->ref.netns, b->ref.netns);
                 return r ? r : compare_text(a->ref.link, b->ref.link);
         }
@@ -151,6 +151,8 @@ bool value_equal(const Row *row, const Value *wanted, const Value *have) {
 bool value_change_is_fixed(const Row *row, const Value *from, const Value *to) {
         const Name *a, *b;
 
+        if (row->flags & ROW_STEADY)
+                return from->family != to->family;
         if (row->type->is_fixed)
                 return row->type->is_fixed(row, from, to);
         a = row->names ? row_name(row, from->number) : NULL;
@@ -161,7 +163,7 @@ bool value_change_is_fixed(const Row *row, const Value *from, const Value *to) {
 static int copy_element(Arena *arena, const Row *row, const Value *value, Value *ret) {
         Value copy = *value;
 
-        if (row->type->is_ref && !value->unresolved) {
+        if ((row->type->is_ref || row->type->is_netns) && !value->unresolved) {
                 copy.ref.netns = arena_strdup(arena, value->ref.netns);
                 copy.ref.link = arena_strdup(arena, value->ref.link);
                 if ((value->ref.netns && !copy.ref.netns) || (value->ref.link && !copy.ref.link))
@@ -214,7 +216,11 @@ void row_allowed(const Row *row, Buf *ret) {
                 buf_add(ret, "a list of ");
         if (row->names) {
                 allowed_names(row, ret);
-        } else if (type->is_number && (row->min || row->max)) {
+                if (!type->is_number)
+                        return;
+                buf_add(ret, ", or ");
+        }
+        if (type->is_number && (row->min || row->max)) {
                 Value low = {.number = (uint64_t)row->min}, high = {.number = (uint64_t)row->max};
 
                 if (type->syntax)
@@ -239,6 +245,17 @@ struct nlattr *put_nest(PutScope *scope, uint16_t nla) {
 
 void put_nest_end(PutScope *scope, struct nlattr *nest) {
         mnl_attr_nest_end(scope->message, nest);
+}
+
+void *put_earlier(PutScope *scope, uint16_t nla, size_t size) {
+        const char *end = mnl_nlmsg_get_payload_tail(scope->message);
+        struct nlattr *attr = (struct nlattr *)((char *)scope->message + scope->begin);
+
+        for (; scope->begin && mnl_attr_ok(attr, (int)(end - (char *)attr));
+             attr = mnl_attr_next(attr))
+                if (mnl_attr_get_type(attr) == nla && mnl_attr_get_payload_len(attr) == size)
+                        return mnl_attr_get_payload(attr);
+        return NULL;
 }
 
 const struct nlattr *get_attr(const GetScope *scope, uint16_t nla, size_t min_size) {

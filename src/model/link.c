@@ -103,8 +103,11 @@ static const Name gen_modes[] = {
 
 /* clang-format off */
 static const Row link_rows[] = {
-        [LINK_PARENT]        = { .key = "parent", .nla = IFLA_LINK, .type = &attr_lower, .change = CHANGE_CREATE,
+        [LINK_PARENT]        = { .key = "parent", .nla = IFLA_LINK, .type = &attr_lower, .change = CHANGE_CREATE, .def = "none",
                                  .doc = "The lower device." },
+        [LINK_BIND_NETNS]    = { .key = "bind-netns", .nla = IFLA_LINK_NETNSID, .type = &attr_netns, .change = CHANGE_CREATE,
+                                 .flags = ROW_SOMETIMES,
+                                 .doc = "The namespace that the outer packets belong to, if not the link's own; that of `parent` if there is one." },
         [LINK_MASTER]        = { .key = "master", .nla = IFLA_MASTER, .type = &attr_link, .def = "none",
                                  .flags = ROW_ABSENT_IS_DEF,
                                  .doc = "The bridge (or other master) that this link is a port of, in the same namespace." },

@@ -113,6 +113,62 @@ static int lower_get(const Row *row, const GetScope *scope, Value *ret) {
         return lower_from(get_attr(scope, row->nla, 0), get_attr(scope, IFLA_LINK_NETNSID, 0), ret);
 }
 
+/* A namespace. Nothing is sent if it is the link's own. */
+
+static int netns_parse(const Row *row _unused_, ParseScope *scope, const char *text, Value *ret) {
+        Value value = {};
+
+        scope->reason = streq(text, HOST) ? NULL : netns_name_problem(text);
+        if (scope->reason)
+                return ATTR_E_INVALID;
+        value.ref.netns = arena_strdup(scope->arena, text);
+        if (!value.ref.netns)
+                return -ENOMEM;
+        *ret = value;
+        return 0;
+}
+
+static void netns_format(const Row *row _unused_, const Value *value, Buf *ret) {
+        if (value->unresolved)
+                buf_printf(ret, "#%d", value->raw.nsid);
+        else
+                buf_add(ret, value->ref.netns ?: "?");
+}
+
+static int netns_put(const Row *row, const Value *value, PutScope *scope) {
+        int nsid, r = scope->resolve_netns(scope->userdata, value->ref.netns, &nsid);
+
+        if (r < 0 || nsid < 0)
+                return r;
+        return put_attr(scope, row->nla, &nsid, sizeof(nsid));
+}
+
+static int netns_get(const Row *row, const GetScope *scope, Value *ret) {
+        const struct nlattr *nsid = get_attr(scope, row->nla, sizeof(int32_t));
+
+        if (!nsid)
+                return ATTR_E_ABSENT;
+        *ret = (Value){.raw = {.nsid = (int)mnl_attr_get_u32(nsid)}, .unresolved = true};
+        return 0;
+}
+
+static bool netns_equal(const Row *row _unused_, const Value *wanted, const Value *have) {
+        if (wanted->unresolved || have->unresolved)
+                return wanted->unresolved == have->unresolved && wanted->raw.nsid == have->raw.nsid;
+        return streq_ptr(wanted->ref.netns, have->ref.netns);
+}
+
+const AttrType attr_netns = {
+        .name = "namespace",
+        .syntax = "the name of a namespace",
+        .is_netns = true,
+        .parse = netns_parse,
+        .format = netns_format,
+        .put = netns_put,
+        .get = netns_get,
+        .equal = netns_equal,
+};
+
 /* The far end is made by the same message, from a nest that begins with an ifinfomsg of its own. */
 static int peer_put(const Row *row, const Value *value, PutScope *scope) {
         struct nlattr *nest = put_nest(scope, row->nla);

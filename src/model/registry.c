@@ -45,6 +45,30 @@ bool link_kind_is(const LinkKind *kind, uint32_t flag) {
         return false;
 }
 
+const LinkLower *link_kind_lower(const LinkKind *kind) {
+        static const LinkLower none;
+
+        for (; kind; kind = kind->like)
+                if (kind->lower.nla)
+                        return &kind->lower;
+        return &none;
+}
+
+Bind link_kind_bind(const LinkKind *kind) {
+        for (; kind; kind = kind->like)
+                if (kind->bind != BIND_NEVER)
+                        return kind->bind;
+        return BIND_NEVER;
+}
+
+bool link_kind_can_have_parent(const LinkKind *kind) {
+        return link_kind_is(kind, KIND_PARENT) || link_kind_lower(kind)->nla;
+}
+
+bool link_kind_dies_with_parent(const LinkKind *kind) {
+        return link_kind_is(kind, KIND_PARENT) || link_kind_lower(kind)->kills;
+}
+
 bool link_kind_default(const LinkKind *kind, size_t link_row, uint64_t *ret) {
         switch (link_row) {
         case LINK_MTU:

@@ -187,11 +187,12 @@ static RowSet rows_with_shared(const AttrSet *set, RowSet rows) {
 }
 
 int attrset_encode(const AttrSet *set, RowSet rows, PutScope *scope, Placements *placed) {
-        size_t i;
+        size_t i, outer = scope->begin;
 
         if (!rows)
                 return 0;
         rows = rows_with_shared(set, rows);
+        scope->begin = scope->message->nlmsg_len;
         ROWSET_FOREACH(i, rows) {
                 const Row *row = schema_row(set->schema, i);
                 size_t offset = scope->message->nlmsg_len;
@@ -203,5 +204,6 @@ int attrset_encode(const AttrSet *set, RowSet rows, PutScope *scope, Placements 
                         placed->items[placed->n++] = (Placement){
                                 row, offset, scope->message->nlmsg_len};
         }
+        scope->begin = outer;
         return 0;
 }

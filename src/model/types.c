@@ -34,7 +34,7 @@ static bool number_in_range(const Row *row, uint64_t number) {
         return number >= (uint64_t)row->min && number <= (uint64_t)row->max;
 }
 
-static int number_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {
+int attr_parse_number(const Row *row, ParseScope *scope, const char *text, Value *ret) {
         Value value = {};
         int64_t number = 0;
         int r;
@@ -53,7 +53,7 @@ static int number_parse(const Row *row, ParseScope *scope, const char *text, Val
         return 0;
 }
 
-static void number_format(const Row *row, const Value *value, Buf *ret) {
+void attr_format_number(const Row *row, const Value *value, Buf *ret) {
         if (row->type->is_signed)
                 buf_printf(ret, "%lld", (long long)value->number);
         else
@@ -97,14 +97,16 @@ bool attr_equal_number(const Row *row _unused_, const Value *wanted, const Value
 }
 
 #define NUMBER                                                                                     \
-        .syntax = "a number", .is_number = true, .parse = number_parse, .format = number_format,   \
+        .syntax = "a number", .is_number = true, .parse = attr_parse_number, .format = attr_format_number,   \
         .put = attr_put_number, .get = attr_get_number, .equal = attr_equal_number
 
 const AttrType attr_u8 = {.name = "number", .size = 1, NUMBER};
 const AttrType attr_u16 = {.name = "number", .size = 2, NUMBER};
 const AttrType attr_u32 = {.name = "number", .size = 4, NUMBER};
 const AttrType attr_s32 = {.name = "number", .size = 4, .is_signed = true, NUMBER};
+const AttrType attr_u64 = {.name = "number", .size = 8, NUMBER};
 const AttrType attr_be16 = {.name = "number", .size = 2, .big_endian = true, NUMBER};
+const AttrType attr_be32 = {.name = "number", .size = 4, .big_endian = true, NUMBER};
 
 /* Booleans and bits. */
 
@@ -140,19 +142,6 @@ const AttrType attr_bool32 = {.size = 4, .put = attr_put_number, .get = bool_get
 
 static bool row_wire_bit(const Row *row, const Value *value) {
         return (value->number != 0) != ((row->flags & ROW_INVERTED) != 0);
-}
-
-/* What the row before put last, if it was this attribute: to be added to. */
-static void *put_earlier(PutScope *scope, uint16_t nla, size_t size) {
-        size_t whole = MNL_ATTR_HDRLEN + MNL_ALIGN(size);
-        struct nlattr *last;
-
-        if (scope->message->nlmsg_len < NLMSG_HDRLEN + whole)
-                return NULL;
-        last = (struct nlattr *)((char *)mnl_nlmsg_get_payload_tail(scope->message) - whole);
-        if (mnl_attr_get_type(last) != nla || last->nla_len != MNL_ATTR_HDRLEN + size)
-                return NULL;
-        return mnl_attr_get_payload(last);
 }
 
 /* struct ifla_vlan_flags and struct br_boolopt_multi have the same shape. */
@@ -191,28 +180,61 @@ const AttrType attr_masked_bit = {
         .is_masked = true, .put = masked_bit_put, .get = masked_bit_get, BOOLEAN,
 };
 
-static int bit16_put(const Row *row, const Value *value, PutScope *scope) {
-        uint16_t *earlier = put_earlier(scope, row->nla, sizeof(uint16_t)), bits = 0;
+static uint64_t read_wire(const AttrType *type, const uint8_t *wire) {
+        uint64_t number = 0;
 
-        if (row_wire_bit(row, value))
-                bits = (uint16_t)row->bit;
-        if (!earlier)
-                return put_attr(scope, row->nla, &bits, sizeof(bits));
-        *earlier |= bits;
-        return 0;
+        for (size_t i = 0; i < type->size; i++)
+                number |= (uint64_t)wire[i] << (8 * (type->big_endian ? type->size - 1 - i : i));
+        return number;
 }
 
-static int bit16_get(const Row *row, const GetScope *scope, Value *ret) {
-        const struct nlattr *attr = get_attr(scope, row->nla, sizeof(uint16_t));
+static void write_wire(const AttrType *type, uint64_t number, uint8_t *wire) {
+        for (size_t i = 0; i < type->size; i++)
+                wire[i] = (uint8_t)(number >>
+                                    (8 * (type->big_endian ? type->size - 1 - i : i)));
+}
+
+static int bit_put(const Row *row, const Value *value, PutScope *scope) {
+        uint8_t *earlier = put_earlier(scope, row->nla, row->type->size), wire[8];
+        uint64_t bit = row_wire_bit(row, value) ? row->bit : 0;
+
+        if (earlier) {
+                write_wire(row->type, read_wire(row->type, earlier) | bit, earlier);
+                return 0;
+        }
+        write_wire(row->type, bit, wire);
+        return put_attr(scope, row->nla, wire, row->type->size);
+}
+
+static int bit_get(const Row *row, const GetScope *scope, Value *ret) {
+        const struct nlattr *attr = get_attr(scope, row->nla, row->type->size);
+        uint64_t bits;
 
         if (!attr)
                 return ATTR_E_ABSENT;
-        *ret = (Value){.number = !!(mnl_attr_get_u16(attr) & row->bit) !=
-                                 !!(row->flags & ROW_INVERTED)};
+        bits = read_wire(row->type, mnl_attr_get_payload(attr));
+        *ret = (Value){.number = !!(bits & row->bit) != !!(row->flags & ROW_INVERTED)};
         return 0;
 }
 
-const AttrType attr_bit16 = {.put = bit16_put, .get = bit16_get, BOOLEAN};
+#define BIT .is_bit = true, .put = bit_put, .get = bit_get, BOOLEAN
+
+const AttrType attr_bit16 = {.size = 2, BIT};
+const AttrType attr_bit_be16 = {.size = 2, .big_endian = true, BIT};
+const AttrType attr_bit32 = {.size = 4, BIT};
+
+static int presence_put(const Row *row, const Value *value, PutScope *scope) {
+        return value->number ? put_attr(scope, row->nla, NULL, 0) : 0;
+}
+
+static int presence_get(const Row *row, const GetScope *scope, Value *ret) {
+        if (!get_attr(scope, row->nla, 0))
+                return ATTR_E_ABSENT;
+        *ret = (Value){.number = 1};
+        return 0;
+}
+
+const AttrType attr_presence = {.put = presence_put, .get = presence_get, BOOLEAN};
 
 /* ifi_change says which flags are meant; 0 would mean all of them (rtnl_dev_get_flags). */
 static int iff_put(const Row *row, const Value *value, PutScope *scope) {
@@ -251,7 +273,7 @@ void attr_format_enum(const Row *row, const Value *value, Buf *ret) {
         if (name)
                 buf_add(ret, name->name);
         else
-                number_format(row, value, ret);
+                attr_format_number(row, value, ret);
 }
 
 #define ENUM                                                                                       \
@@ -261,6 +283,7 @@ void attr_format_enum(const Row *row, const Value *value, Buf *ret) {
 const AttrType attr_enum8 = {.size = 1, ENUM};
 const AttrType attr_enum16 = {.size = 2, ENUM};
 const AttrType attr_enum32 = {.size = 4, ENUM};
+const AttrType attr_enum64 = {.size = 8, ENUM};
 const AttrType attr_enum_be16 = {.size = 2, .big_endian = true, ENUM};
 
 /* Time. */
@@ -510,6 +533,10 @@ int attr_get_nothing(const Row *row _unused_, const GetScope *scope _unused_, Va
 #define LOCAL .put = attr_put_nothing, .get = attr_get_nothing
 
 const AttrType attr_local_bool = {LOCAL, BOOLEAN};
+const AttrType attr_local_u32 = {
+        .name = "number", .syntax = "a number", .size = 4, .is_number = true,
+        .parse = attr_parse_number, .format = attr_format_number, .equal = attr_equal_number, LOCAL,
+};
 const AttrType attr_local_text = {LOCAL, TEXT};
 const AttrType attr_local_mac = {
         .name = "MAC address",

@@ -19,6 +19,25 @@ LinkPlan *planner_peer(const Planner *planner, const LinkPlan *link) {
                 ? planner_by_wanted(planner, link_peer(link->wanted)) : NULL;
 }
 
+LinkPlan *planner_needed(const Planner *planner, const LinkPlan *link, size_t *at) {
+        const AttrSet *options = &link->wanted->options;
+        size_t n = options->schema ? schema_size(options->schema) : 0;
+
+        for (; *at < n; (*at)++) {
+                const Row *row = schema_row(options->schema, *at);
+                LinkPlan *needed = row->flags & ROW_NEEDED && attrset_has(options, *at)
+                        ? planner_by_wanted(planner, network_find_link(planner->wanted,
+                                                                       &options->values[*at].ref))
+                        : NULL;
+
+                if (needed) {
+                        (*at)++;
+                        return needed;
+                }
+        }
+        return NULL;
+}
+
 static void judge(LinkPlan *link, Verdict verdict, const char *reason) {
         item_judge(link->item, verdict, reason);
         if (verdict == VERDICT_WAITING || verdict == VERDICT_CONFLICT || verdict == VERDICT_FAILED)
@@ -44,12 +63,19 @@ static bool may_replace(const LinkPlan *link) {
 /* The lower device has to be there, or to come, before its upper one can. */
 static bool judge_lower(Planner *planner, LinkPlan *link) {
         const LinkPlan *lower = planner_lower(planner, link), *peer = planner_peer(planner, link);
+        const LinkPlan *needed;
 
         if (lower && (lower->blocked || (!lower->have && !lower->create))) {
                 judge(link, VERDICT_WAITING,
                       planner_text(planner, "waiting for %s", lower->item->path));
                 return false;
         }
+        for (size_t at = 0; (needed = planner_needed(planner, link, &at));)
+                if (needed->blocked || (!needed->have && !needed->create)) {
+                        judge(link, VERDICT_WAITING,
+                              planner_text(planner, "waiting for %s", needed->item->path));
+                        return false;
+                }
         if (peer && peer->blocked) {
                 judge(link, VERDICT_WAITING,
                       planner_text(planner, "waiting for %s", peer->item->path));
@@ -59,8 +85,7 @@ static bool judge_lower(Planner *planner, LinkPlan *link) {
 }
 
 /* Namespaces are decided on before links: their items say what comes of them. */
-static bool judge_netns(Planner *planner, LinkPlan *link) {
-        const Namespace *wanted = link->wanted->netns;
+static bool judge_space(Planner *planner, LinkPlan *link, const Namespace *wanted) {
         const Namespace *have = network_find_namespace(planner->have, wanted->name);
         const PlanItem *item;
 
@@ -72,6 +97,17 @@ static bool judge_netns(Planner *planner, LinkPlan *link) {
         judge(link, VERDICT_WAITING, planner_text(planner, "waiting for namespace %s",
                                                   wanted->name));
         return false;
+}
+
+/* Its own, and the one that its outer packets belong to. */
+static bool judge_netns(Planner *planner, LinkPlan *link) {
+        const AttrSet *common = &link->wanted->common;
+        const Namespace *bind = attrset_has(common, LINK_BIND_NETNS)
+                ? network_find_namespace(planner->wanted,
+                                         common->values[LINK_BIND_NETNS].ref.netns) : NULL;
+
+        return judge_space(planner, link, link->wanted->netns) &&
+               (!bind || judge_space(planner, link, bind));
 }
 
 static void judge_create(Planner *planner, LinkPlan *link, const char *reason) {
@@ -109,21 +145,42 @@ static void judge_create(Planner *planner, LinkPlan *link, const char *reason) {
                 judge(link, VERDICT_CREATE, "");
 }
 
-static Change row_change(const LinkKind *kind, const Row *row) {
+/* To another lower device, another namespace's, or none, where it stands among the options. */
+static Change lower_change(const Planner *planner, const LinkPlan *link) {
+        const LinkLower *lower = link_kind_lower(link->have->kind);
+        const LinkPlan *old = planner_by_have(planner, link_lower(link->have));
+        const Ref *to = link_ref(link->target, LINK_PARENT);
+        const char *bind = attrset_has(&link->have->common, LINK_BIND_NETNS)
+                ? link->have->common.values[LINK_BIND_NETNS].ref.netns : link->have->netns->name;
+
+        if (lower->kills && old && old->remove)
+                return CHANGE_CREATE;
+        if (to && !streq_ptr(to->netns, bind))
+                return CHANGE_CREATE;
+        return to ? lower->change : lower->remove;
+}
+
+static Change row_change(const Planner *planner, const LinkPlan *link, const Row *row) {
+        const LinkKind *kind = link->have->kind;
+
         if (link_kind_is(kind, KIND_MAC_ONCE) && row == schema_row(&link_schema, LINK_MAC))
                 return CHANGE_CREATE;
+        if (row == schema_row(&link_schema, LINK_PARENT) && link_kind_lower(kind)->nla)
+                return lower_change(planner, link);
         return row->change;
 }
 
 /* The first row that only a new link can change. */
-static const Row *create_only(const LinkKind *kind, const AttrSet *target, const AttrSet *have,
-                              RowSet differ, size_t *ret_row) {
+static const Row *create_only(const Planner *planner, const LinkPlan *link, Section section,
+                              size_t *ret_row) {
+        const AttrSet *target = link_section(link->target, section);
+        const AttrSet *have = link_section(link->have, section);
         size_t i;
 
-        ROWSET_FOREACH(i, differ) {
+        ROWSET_FOREACH(i, link->differ[section]) {
                 const Row *row = schema_row(target->schema, i);
                 bool known = have->schema == target->schema && attrset_has(have, i);
-                Change change = row_change(kind, row);
+                Change change = row_change(planner, link, row);
 
                 if (change == CHANGE_CREATE || change == CHANGE_KEY ||
                     (known && value_change_is_fixed(row, &have->values[i], &target->values[i]))) {
@@ -175,15 +232,13 @@ static void judge_existing(Planner *planner, LinkPlan *link) {
         planner_aim(planner, link);
         if (planner->failed || link_is_physical(wanted))
                 return;
-        row = create_only(have->kind, &link->target->options, &have->options,
-                          link->differ[SECTION_OPTIONS], &i);
+        row = create_only(planner, link, SECTION_OPTIONS, &i);
         if (row) {
                 judge_difference(planner, link, row,
                                  attrset_has(&have->options, i) ? &have->options.values[i] : NULL);
                 return;
         }
-        row = create_only(have->kind, &link->target->common, &have->common,
-                          link->differ[SECTION_COMMON], &i);
+        row = create_only(planner, link, SECTION_COMMON, &i);
         if (row)
                 judge_difference(planner, link, row,
                                  attrset_has(&have->common, i) ? &have->common.values[i] : NULL);
@@ -298,7 +353,13 @@ static void judge_below(Planner *planner, LinkPlan *link) {
                 link->wanted->far_end ? planner_peer(planner, link) : NULL,
         };
 
+        LinkPlan *needed;
+
         link->depth = 1;
+        for (size_t at = 0; (needed = planner_needed(planner, link, &at));) {
+                judge_link(planner, needed);
+                link->depth = MAX(link->depth, needed->depth + 1);
+        }
         link->item->optional = is_optional(link);
         for (size_t i = 0; i < ELEMENTSOF(below); i++)
                 if (below[i]) {

@@ -229,7 +229,7 @@ void planner_index(Planner *planner) {
 
                         if (netns->exists)
                                 add_numbered(planner, link);
-                        if (lower)
+                        if (lower && (!link->kind || link_kind_dies_with_parent(link->kind)))
                                 add_upper(planner, lower, link, false);
                         if (master)
                                 add_upper(planner, master, link, true);

@@ -128,6 +128,8 @@ bool planner_will_be_up(const LinkPlan *link); /* once this plan is carried out 
 LinkPlan *planner_lower(const Planner *planner, const LinkPlan *link);  /* of what is wanted */
 LinkPlan *planner_master(const Planner *planner, const LinkPlan *link);
 LinkPlan *planner_peer(const Planner *planner, const LinkPlan *link);
+/* What an option refers to and needs (ROW_NEEDED), by row from *at on; NULL: no more. */
+LinkPlan *planner_needed(const Planner *planner, const LinkPlan *link, size_t *at);
 
 /* target.c */
 void planner_aim(Planner *planner, LinkPlan *link);

@@ -132,6 +132,24 @@ static void step_set(Planner *planner, const LinkPlan *link, Stage stage, Sectio
         }
 }
 
+/* Options, and the lower device where it is one of them. */
+static void step_options(Planner *planner, const LinkPlan *link, Stage stage, RowSet rows,
+                         RowSet lower) {
+        Op *op;
+
+        if (!rows && !lower)
+                return;
+        op = link_step(planner, link, OP_LINK_SET, stage);
+        op->section = SECTION_OPTIONS;
+        op->rows[SECTION_OPTIONS] = rows;
+        op->rows[SECTION_COMMON] = lower;
+}
+
+static RowSet lower_rows(const LinkPlan *link) {
+        return link_kind_lower(link->have->kind)->nla
+                ? link->differ[SECTION_COMMON] & ROW_BIT(LINK_PARENT) : 0;
+}
+
 static void step_state(Planner *planner, const LinkPlan *link, bool up) {
         Stage stage = up ? stage_up(planner, link) : STAGE_DOWN;
         Op *op = link_step(planner, link, OP_LINK_SET, stage);
@@ -293,7 +311,7 @@ static RowSet vlans_to_say(Planner *planner, const LinkPlan *link) {
 
 static void steps_changed(Planner *planner, LinkPlan *link) {
         RowSet options = link->differ[SECTION_OPTIONS], common = link->differ[SECTION_COMMON];
-        RowSet special = special_rows(planner, link), late = 0, early;
+        RowSet special = special_rows(planner, link), late = 0, early, lower = lower_rows(link);
         bool cycle = false;
 
         if (link->target->options.schema) {
@@ -307,10 +325,10 @@ static void steps_changed(Planner *planner, LinkPlan *link) {
         early = (is_raised(link) ? ROW_BIT(LINK_MTU) : 0) |
                 (is_released(link) ? ROW_BIT(LINK_MASTER) : 0);
         step_set(planner, link, STAGE_EARLY, SECTION_COMMON, common & early);
-        common &= ~early;
+        common &= ~(early | lower);
         if (cycle)
                 step_state(planner, link, false);
-        step_set(planner, link, STAGE_DETAIL, SECTION_OPTIONS, options & ~late);
+        step_options(planner, link, STAGE_DETAIL, options & ~late, lower);
         step_set(planner, link, STAGE_DETAIL, SECTION_OPTIONS, options & late);
         step_set(planner, link, STAGE_DETAIL, SECTION_COMMON, common & ~special);
         step_set(planner, link, STAGE_DETAIL, SECTION_PORT, link->differ[SECTION_PORT]);
@@ -326,12 +344,12 @@ static void steps_stays(Planner *planner, LinkPlan *link) {
                                                                       : STAGE_DETAIL;
         RowSet late = link->target->options.schema
                 ? rows_where(&link->target->options, is_late) & link->differ[SECTION_OPTIONS] : 0;
+        RowSet lower = lower_rows(link);
 
-        link->differ[SECTION_OPTIONS] &= ~late;
-        for (Section section = 0; section < _SECTION_N; section++)
-                step_set(planner, link, stage, section, link->differ[section]);
+        step_set(planner, link, stage, SECTION_COMMON, link->differ[SECTION_COMMON] & ~lower);
+        step_options(planner, link, stage, link->differ[SECTION_OPTIONS] & ~late, lower);
+        step_set(planner, link, stage, SECTION_PORT, link->differ[SECTION_PORT]);
         step_set(planner, link, stage, SECTION_OPTIONS, late);
-        link->differ[SECTION_OPTIONS] |= late;
 }
 
 /* Links that go, or go elsewhere. */
@@ -341,7 +359,7 @@ static void step_remove(Planner *planner, LinkPlan *link) {
         LinkPlan *peer = planner_by_have(planner, link_peer(link->have));
 
         /* It goes with its parent, and an end of a pair with the other. */
-        if (lower && lower->remove && link_kind_is(link->have->kind, KIND_PARENT))
+        if (lower && lower->remove && link_kind_dies_with_parent(link->have->kind))
                 return;
         if (peer && peer->remove && peer->item->n_ops)
                 return;

@@ -28,7 +28,7 @@ static Network *load(const char *text, const uint8_t seed[16], bool required) {
         report_format(&report, false, &problems);
         report_deinit(&report);
         if (!network && required)
-                print_message("%s\n%s", text, buf_text(&problems));
+                fprintf(stderr, "%s\n%s", text, buf_text(&problems));
         assert_true(network || !required);
         return network;
 }

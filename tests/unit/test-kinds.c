@@ -90,6 +90,7 @@ static void test_kind_keys_are_free(_unused_ void **state) {
 /* Other layers speak of these rows by number. */
 static const char *const link_rows[_LINK_ROW_N] = {
         [LINK_PARENT] = "parent",
+        [LINK_BIND_NETNS] = "bind-netns",
         [LINK_MASTER] = "master",
         [LINK_STATE] = "state",
         [LINK_MAC] = "mac",

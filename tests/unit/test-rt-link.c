@@ -50,7 +50,7 @@ static const Schema *find_set(const char *name) {
 
 static const Row *find_row(const Schema *schema, unsigned number) {
         for (size_t i = 0; i < schema_size(schema); i++)
-                if (schema_row(schema, i)->nla == number)
+                if (schema_row(schema, i)->nla == number || schema_row(schema, i)->nla2 == number)
                         return schema_row(schema, i);
         return NULL;
 }
@@ -83,7 +83,7 @@ static void check_attribute(const Attribute *attribute) {
         if (row && attribute->excused)
                 fail_msg("%s %s is a row: there is nothing to excuse", attribute->set,
                          attribute->name);
-        if (row)
+        if (row && row->nla == attribute->number)
                 check_type(attribute, row->type);
 }
 
@@ -96,6 +96,8 @@ static void check_unlisted(const char *set, const bool *listed) {
 
                 if (row->nla >= ATTRIBUTES_MAX || (row->nla && !listed[row->nla]))
                         fail_msg("%s: the kernel has no %u, which is %s", set, row->nla, row->key);
+                if (row->nla2 >= ATTRIBUTES_MAX || (row->nla2 && !listed[row->nla2]))
+                        fail_msg("%s: the kernel has no %u, which is %s", set, row->nla2, row->key);
         }
 }
 

@@ -64,7 +64,7 @@ bool row_bounds(const Row *row, int64_t *ret_min, uint64_t *ret_max) {
         const AttrType *type = row->type;
         unsigned bits = type->size * 8u;
 
-        if (!type->is_number || row->names)
+        if (!type->is_number)
                 return false;
         if (row->min || row->max) {
                 *ret_min = row->min;
@@ -117,7 +117,8 @@ static const char *const texts[] = {
         "02:00:00:00:00:01", "02:AB:cd:00:00:fe", "01:80:c2:00:00:0e", "stable", "kernel",
         "10.0.0.1", "10.0.0.1/24", "192.168.0.1/32", "0.0.0.0", "10.0.0.255",
         "fe80::1", "2001:db8::1", "2001:db8::1/64", "2001:db8::2/128", "::",
-        "eth0", "ns1/eth0", "host/br0", "a", "a text with spaces", "forever",
+        "eth0", "ns1/eth0", "ns1", "inherit", "1-9", "40000-50000", "2001:db8::/32", "10.0.0.0/8",
+        "239.1.1.1", "ff05::100", "host/br0", "a", "a text with spaces", "forever",
         "net.ipv4.ip_forward", "net.ipv4.conf.all.rp_filter", "ipv4.rp_filter",
         "ipv6.accept_ra", "1:2", "0:7", "3:0", "7:7", "root", "0:0", "root:root", "0660",
         "20-30", "{vid: 5, pvid: true, untagged: true}", "{vid: 40-49, tunnel: 1040-1049}",

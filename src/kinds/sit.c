@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#include <linux/if_tunnel.h>
+#include <linux/in.h>
+
+#include "mvnet/schema.h"
+
+static const Name modes[] = {
+        {"ip6ip", IPPROTO_IPV6}, {"ipip", IPPROTO_IPIP}, {"mplsip", IPPROTO_MPLS}, {"any", 0}, {},
+};
+
+/* clang-format off */
+static const Row rows[] = {
+        { .key = "mode", .nla = IFLA_IPTUN_PROTO, .type = &attr_enum8, .names = modes, .change = CHANGE_CREATE, .def = "ip6ip",
+          .doc = "What is carried." },
+        { .key = "isatap", .nla = IFLA_IPTUN_FLAGS, .type = &attr_bit16, .bit = SIT_ISATAP, .change = CHANGE_CREATE, .def = "false",
+          .doc = "Whether the tunnel finds its far ends by ISATAP." },
+        { .key = "6rd-prefix", .nla = IFLA_IPTUN_6RD_PREFIX, .nla2 = IFLA_IPTUN_6RD_PREFIXLEN, .type = &attr_prefix, .bit = 16, .def = "2002::/16",
+          .doc = "The IPv6 prefix in which IPv4 addresses are embedded." },
+        { .key = "6rd-relay-prefix", .nla = IFLA_IPTUN_6RD_RELAY_PREFIX, .nla2 = IFLA_IPTUN_6RD_RELAY_PREFIXLEN, .type = &attr_prefix, .bit = 4, .def = "0.0.0.0/0",
+          .doc = "The part of these IPv4 addresses that is left out." },
+};
+/* clang-format on */
+
+const LinkKind link_kind_sit = {
+        .name = "sit",
+        .options = {.name = "sit", .rows = rows, .n = ELEMENTSOF(rows),
+                    .like = &tunnel_ip4_schema},
+        .lower = {IFLA_IPTUN_LINK, CHANGE_LIVE, CHANGE_LIVE},
+        .bind = BIND_REPORTED,
+        .flags = KIND_REPLACES | KIND_NO_MAC | KIND_NO_ARP | KIND_NO_CHILDREN,
+        .doc = "A tunnel that carries IPv6 (or IPv4, or MPLS) in IPv4.",
+};
