@@ -17,6 +17,7 @@ typedef struct Object {
         const ObjectType *type;
         AttrSet set;
         Location at;
+        bool ours; /* scope of a dump: nobody else's needs to be looked for */
         const struct Link *under; /* wanted: the link that it is written under, if it is no link's */
 } Object;
 
@@ -92,6 +93,7 @@ typedef struct Namespace {
         /* scope of a dump */
         bool dropped; /* no longer wanted: find out whether it can go */
         bool glance;  /* of a survey: looked into this time, never watched */
+        bool all;     /* also what others added, of every type */
 
         UT_hash_handle hh;
 } Namespace;

@@ -263,6 +263,14 @@ typedef struct ObjectType {
          * everything.
          */
         int (*ask)(PutScope *scope, unsigned i, int ifindex);
+        int (*ask_all)(PutScope *scope, unsigned i, int ifindex); /* without a filter; NULL: ask */
+        /* Narrows a dump to where that one would be, whoever added it. NULL: nobody else's can be. */
+        int (*seek)(PutScope *scope, const AttrSet *slot);
+        /*
+         * The byte of the header that says who added it, or 0: of those that routing daemons add
+         * there can be thousands a second, and what these are told of is not even delivered.
+         */
+        size_t protocol_at;
         uint16_t groups[3]; /* who tells of them: multicast groups, 0 is none */
         size_t attributes; /* numbers below this are taken apart */
         /* Non-zero: stands in this nest of the link's own message, an attribute for each. */

@@ -626,7 +626,7 @@ static void doubt(RealKernel *kernel, const Op *op) {
         if (op->netns)
                 HASH_FIND_STR(kernel->spaces, op->netns, space);
         if (space && space->cache && op_is_entry(op))
-                cache_mark_space(space->cache);
+                cache_mark_slots(space->cache);
         else if (space && space->cache)
                 cache_doubt(space->cache);
 }

@@ -125,6 +125,7 @@ Cache *cache_free(Cache *cache) {
         if (!cache)
                 return NULL;
         links_free(&cache->links);
+        cache_mark_slots(cache);
         link_clear(&cache->space);
         texts_free(&cache->texts);
         free(cache->defaults);
@@ -185,12 +186,27 @@ bool cache_is_shaken(const Cache *cache, const struct nlmsghdr *link) {
         return before.up != now.up || before.ipv6 != now.ipv6 || before.master != now.master;
 }
 
-bool cache_ask(Cache *cache, uint64_t types) {
+void cache_mark_slots(Cache *cache) {
+        Slot *slot, *next;
+
+        HASH_ITER(hh, cache->slots, slot, next) {
+                HASH_DEL(cache->slots, slot);
+                free(slot->key);
+                free(slot);
+        }
+        link_clear(&cache->others);
+        cache->others = (CachedLink){};
+        cache->seek = true;
+        cache_mark_space(cache);
+}
+
+bool cache_ask(Cache *cache, uint64_t types, bool all) {
         uint64_t news = types & ~cache->types;
 
-        if (types == cache->types)
+        if (types == cache->types && all == cache->all)
                 return false;
         cache->types = types;
+        cache->all = all;
         cache->space.stale = true;
         for (size_t i = 0; i < object_types_n; i++)
                 if (news & ((uint64_t)1 << i) && !(object_types[i]->flags & OBJECT_IN_NETNS))
@@ -207,7 +223,8 @@ void cache_forget_texts(Cache *cache) {
 
 void cache_doubt(Cache *cache) {
         cache_forget_texts(cache);
-        cache_mark_space(cache);
+        cache_mark_slots(cache);
+        cache->seek = false;
         cache->stale = true;
 }
 
@@ -309,11 +326,157 @@ bool cache_minds(const Cache *cache, const struct nlmsghdr *message, const Objec
                 return true;
         if (!entry || take_apart(message, type, tb, &arena, &event) < 0)
                 return false;
-        CACHED_FOREACH(other, entry)
-                if (is_about(other, type) && take_apart(other, type, known_tb, &arena, &known) == 0 &&
-                    is_same(type, &event, &known))
-                        return true;
+        for (unsigned i = 0; i < 2; i++)
+                CACHED_FOREACH(other, i ? &cache->others : entry)
+                        if (is_about(other, type) &&
+                            take_apart(other, type, known_tb, &arena, &known) == 0 &&
+                            is_same(type, &event, &known))
+                                return true;
         return false;
+}
+
+/* A kernel that was built without a protocol has none of it; nor has a table without routes. */
+static bool is_nothing(int r) {
+        return r == -EAFNOSUPPORT || r == -EOPNOTSUPP || r == -ENOENT;
+}
+
+/* Others. */
+
+typedef struct Seeking {
+        Cache *cache;
+        const ObjectType *type;
+        const Object *const *missing;
+        size_t n;
+        Arena arena; /* of one message */
+} Seeking;
+
+static bool fills(const Object *object, const GetScope *scope) {
+        const Schema *schema = &object->type->schema;
+        size_t n = schema_size(schema);
+
+        for (size_t i = 0; i < n; i++) {
+                const Row *row = schema_row(schema, i);
+                ParseScope parse = {.arena = scope->arena};
+                Value value = {};
+
+                if (row->change != CHANGE_KEY || !attrset_has(&object->set, i))
+                        continue;
+                if (row->type->get(row, scope, &value) != 0 &&
+                    (!row->def || value_parse(row, &parse, row->def, &value) != 0))
+                        return false;
+                if (!value_equal(row, &object->set.values[i], &value))
+                        return false;
+        }
+        return true;
+}
+
+/* There can be a million of them: what is not asked for is forgotten at once. */
+static int take_other(const struct nlmsghdr *message, void *userdata) {
+        Seeking *seeking = userdata;
+        const struct nlattr *tb[ATTRS_MAX];
+        GetScope scope;
+        int r = 0;
+
+        if (!is_about(message, seeking->type) || message->nlmsg_type != seeking->type->message_new ||
+            take_apart(message, seeking->type, tb, &seeking->arena, &scope) < 0 ||
+            seeking->type->ifindex(&scope) < 0 || seeking->type->keeps(&scope))
+                return 0;
+        for (size_t i = 0; r == 0 && i < seeking->n; i++)
+                if (seeking->missing[i]->type == seeking->type &&
+                    fills(seeking->missing[i], &scope)) {
+                        r = append(&seeking->cache->others, message);
+                        break;
+                }
+        arena_deinit(&seeking->arena);
+        return r;
+}
+
+static int remember_slot(Cache *cache, const Object *object, bool *ret_new) {
+        _cleanup_(buf_deinit) Buf key = {};
+        Slot *slot = NULL;
+
+        buf_printf(&key, "%s ", object->type->schema.name);
+        object_key(object, &key);
+        if (buf_error(&key) < 0)
+                return -ENOMEM;
+        HASH_FIND_STR(cache->slots, buf_text(&key), slot);
+        *ret_new = !slot;
+        if (slot)
+                return 0;
+        slot = calloc(1, sizeof(Slot));
+        if (!slot || !(slot->key = strdup(buf_text(&key)))) {
+                free(slot);
+                return -ENOMEM;
+        }
+        HASH_ADD_KEYPTR(hh, cache->slots, slot->key, strlen(slot->key), slot);
+        if (slot->hh.tbl)
+                return 0;
+        free(slot->key);
+        free(slot);
+        return -ENOMEM;
+}
+
+static void seek_request(const Object *object, DumpRequest *buffer, struct nlmsghdr **ret) {
+        PutScope scope = {
+                .message = dump_request(buffer, object->type->message_get,
+                                        object->type->header_size),
+                .size = sizeof(*buffer),
+        };
+
+        *ret = object->type->seek(&scope, &object->set) == 0 ? scope.message : NULL;
+}
+
+/* One dump for all that would be in it. */
+static bool is_covered(const Object *const *missing, size_t i, const struct nlmsghdr *request) {
+        for (size_t j = 0; j < i; j++) {
+                DumpRequest buffer = {};
+                struct nlmsghdr *other;
+
+                seek_request(missing[j], &buffer, &other);
+                if (other && other->nlmsg_len == request->nlmsg_len &&
+                    memcmp(other, request, request->nlmsg_len) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static int seek_all(Seeking *seeking, Netlink *netlink) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < seeking->n; i++) {
+                DumpRequest buffer = {};
+                struct nlmsghdr *request;
+
+                seek_request(seeking->missing[i], &buffer, &request);
+                if (!request || is_covered(seeking->missing, i, request))
+                        continue;
+                seeking->type = seeking->missing[i]->type;
+                r = netlink_dump(netlink, request, take_other, seeking);
+                if (is_nothing(r))
+                        r = 0;
+        }
+        arena_deinit(&seeking->arena);
+        return r;
+}
+
+int cache_seek(Cache *cache, Netlink *netlink, const Object *const *missing, size_t n) {
+        const Object **wanted = calloc(MAX(n, (size_t)1), sizeof(*wanted));
+        Seeking seeking = {.cache = cache, .missing = wanted};
+        int r = wanted ? 0 : -ENOMEM;
+
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                bool new = false;
+
+                r = remember_slot(cache, missing[i], &new);
+                if (new)
+                        wanted[seeking.n++] = missing[i];
+        }
+        if (r == 0)
+                r = seek_all(&seeking, netlink);
+        if (r != 0)
+                cache_mark_slots(cache);
+        free(wanted);
+        return r;
 }
 
 /* All of a namespace. */
@@ -324,6 +487,7 @@ typedef struct Reading {
         CachedLink *last; /* what lives on one comes together */
         const ObjectType *type;
         uint64_t types, turn;
+        bool all;
 } Reading;
 
 static int take_link(const struct nlmsghdr *message, void *userdata) {
@@ -396,15 +560,10 @@ static int take_object(const struct nlmsghdr *message, void *userdata) {
                                                        : -1;
 
         if (ifindex < 0 || message->nlmsg_type != reading->type->message_new ||
-            !message_is_kept(message, reading->type))
+            (!reading->all && !message_is_kept(message, reading->type)))
                 return 0;
         return reading->type->flags & OBJECT_IN_NETNS ? append(reading->link, message)
                                                       : take_on_link(reading, message, ifindex);
-}
-
-/* A kernel that was built without a protocol has none of it; nor has a table without routes. */
-static bool is_nothing(int r) {
-        return r == -EAFNOSUPPORT || r == -EOPNOTSUPP || r == -ENOENT;
 }
 
 static int read_objects(Netlink *netlink, Reading *reading) {
@@ -417,7 +576,9 @@ static int read_objects(Netlink *netlink, Reading *reading) {
                         .message = dump_request(&buffer, type->message_get, type->header_size),
                         .size = sizeof(buffer),
                 };
-                int r = type->ask ? type->ask(&scope, i, ifindex) : i > 0 ? ATTR_E_ABSENT : 0;
+                int (*ask)(PutScope *scope, unsigned i, int ifindex) =
+                        reading->all && type->ask_all ? type->ask_all : type->ask;
+                int r = ask ? ask(&scope, i, ifindex) : i > 0 ? ATTR_E_ABSENT : 0;
 
                 if (r != 0)
                         return r == ATTR_E_ABSENT ? 0 : r;
@@ -551,7 +712,9 @@ static int read_marked(Cache *cache, Netlink *netlink, uint64_t turn) {
 /* Nothing interrupts a dump of routes or rules: what was changed meanwhile there is news of. */
 static int read_space(Cache *cache, Netlink *netlink) {
         CachedLink fresh = {};
-        Reading reading = {.cache = cache, .link = &fresh, .types = cache->types};
+        Reading reading = {
+                .cache = cache, .link = &fresh, .types = cache->types, .all = cache->all,
+        };
         int r = read_all_objects(netlink, &reading, false);
 
         if (r != 0) {

@@ -52,10 +52,20 @@ typedef struct CachedLink {
         UT_hash_handle hh;
 } CachedLink;
 
+/* Where an object would be, whether there is one or not. */
+typedef struct Slot {
+        char *key;
+        UT_hash_handle hh;
+} Slot;
+
 typedef struct Cache {
         CachedLink *links; /* uthash, in the order of their numbers */
         CachedText *texts; /* of the namespace itself */
         CachedLink space;  /* number 0: what lives in the namespace, and on no link */
+        CachedLink others; /* what others added where one of ours belongs, as far as was looked */
+        Slot *slots;       /* uthash by key: where that was looked for */
+        bool seek;         /* where ours are said to be, too: something was in the way */
+        bool all;          /* whatever others added is read, too */
         uint64_t types;    /* OBJECT_ASKED ones that are read, by their place in the list */
         int highest;
         bool unsorted;
@@ -83,7 +93,14 @@ void cache_mark_space(Cache *cache);
  */
 bool cache_is_shaken(const Cache *cache, const struct nlmsghdr *link);
 /* What else is to be read from now on: a bit for each type. True: some of it never was. */
-bool cache_ask(Cache *cache, uint64_t types);
+bool cache_ask(Cache *cache, uint64_t types, bool all);
+/* Somebody else's may be where one of ours belongs, or no longer. */
+void cache_mark_slots(Cache *cache);
+/*
+ * Looks who is where these belong (`next`, of one namespace), unless that is known. 0, < 0, or
+ * NETLINK_E_INTERRUPTED.
+ */
+int cache_seek(Cache *cache, Netlink *netlink, const Object *const *missing, size_t n);
 /* No value of a sysctl can be trusted any more. */
 void cache_forget_texts(Cache *cache);
 /* Events were lost: all that they tell of. */

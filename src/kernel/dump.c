@@ -328,6 +328,39 @@ static int dump_drivers(Place *place) {
         return r;
 }
 
+/* Who is where ours belong: not where we know that it was ours, unless something is in the way. */
+static int find_others(Place *place) {
+        const Object *wanted = place->wanted ? place->wanted->objects : NULL;
+        Cache *cache = place->space->cache;
+        const Object **missing = NULL;
+        size_t n = 0, room = 0;
+        int r = 0;
+
+        for (; r == 0 && wanted; wanted = wanted->next) {
+                if (!wanted->type->seek || !wanted->set.present || (wanted->ours && !cache->seek) ||
+                    object_find(place->netns->objects, wanted))
+                        continue;
+                if (n == room) {
+                        const Object **grown;
+
+                        room = MAX((size_t)16, 2 * room);
+                        grown = reallocarray(missing, room, sizeof(*missing));
+                        if (!grown)
+                                break;
+                        missing = grown;
+                }
+                missing[n++] = wanted;
+        }
+        if (wanted)
+                r = -ENOMEM;
+        if (r == 0 && n > 0)
+                r = place_enter(place);
+        if (r == 0 && n > 0)
+                r = cache_seek(cache, place->space->netlink, missing, n);
+        free(missing);
+        return r == 0 && n > 0 ? decode_entry(place, &cache->others) : r;
+}
+
 static int find_user(Place *place) {
         NetnsProcesses processes = {};
         int r;
@@ -354,6 +387,8 @@ static uint64_t asked_types(const Namespace *wanted) {
 
         if (!wanted)
                 return 0;
+        for (size_t i = 0; wanted->all && i < object_types_n; i++)
+                types |= type_bit(object_types[i]);
         ask_types(wanted->objects, &types);
         for (const Link *link = wanted->links; link; link = link->hh.next)
                 ask_types(link->objects, &types);
@@ -372,7 +407,7 @@ static int open_place(Dump *dump, Place *place) {
                 r = space_begin(kernel, space);
         if (r != 0)
                 return place_fail(place, r, space_problem(r));
-        if (cache_ask(space->cache, asked_types(place->wanted)))
+        if (cache_ask(space->cache, asked_types(place->wanted), place->wanted && place->wanted->all))
                 watch_listen(kernel, space);
         netns->exists = true;
         netns->cookie = space->cookie;
@@ -393,7 +428,11 @@ static int dump_place(Dump *dump, Place *place) {
         }
         if (r != 0)
                 return place_give_up(place, r);
-        r = dump_sysctls(place);
+        r = find_others(place);
+        if (r > 0 && r != DUMP_E_STALE)
+                return place_give_up(place, r);
+        if (r == 0)
+                r = dump_sysctls(place);
         if (r == 0)
                 r = dump_beside(place);
         if (r == 0 && dump->drivers)

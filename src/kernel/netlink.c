@@ -9,8 +9,10 @@
 
 #include "kernel/netns.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/filter.h>
 #include <limits.h>
 #include <linux/rtnetlink.h>
 #include <poll.h>
@@ -126,6 +128,46 @@ int netlink_cookie(const Netlink *nl, uint64_t *ret) {
                 return -errno;
         *ret = cookie;
         return 0;
+}
+
+#define FILTER_MAX 128u
+
+typedef struct Program {
+        struct sock_filter code[FILTER_MAX];
+        unsigned short n;
+} Program;
+
+static void emit(Program *program, uint16_t code, uint32_t k, uint8_t yes, uint8_t no) {
+        program->code[program->n++] = (struct sock_filter){code, yes, no, k};
+}
+
+/* What is loaded is taken to be big-endian; the header of a message is not. */
+static void emit_filter(Program *program, const NetlinkFilter *filter) {
+        uint8_t n = (uint8_t)filter->n_values;
+
+        emit(program, BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type), 0, 0);
+        emit(program, BPF_JMP | BPF_JEQ | BPF_K, htons(filter->types[0]), 1, 0);
+        emit(program, BPF_JMP | BPF_JEQ | BPF_K, htons(filter->types[1]), 0, (uint8_t)(n + 3));
+        emit(program, BPF_LD | BPF_B | BPF_ABS, (uint32_t)filter->offset, 0, 0);
+        for (uint8_t i = 0; i < n; i++)
+                emit(program, BPF_JMP | BPF_JEQ | BPF_K, filter->values[i], (uint8_t)(n - i), 0);
+        emit(program, BPF_RET | BPF_K, 0, 0, 0);
+        emit(program, BPF_RET | BPF_K, UINT32_MAX, 0, 0);
+}
+
+int netlink_filter(Netlink *nl, const NetlinkFilter *filters, size_t n) {
+        Program program = {};
+        struct sock_fprog attached = {.filter = program.code};
+
+        for (size_t i = 0; i < n; i++) {
+                if (program.n + filters[i].n_values + 7 > FILTER_MAX)
+                        return -E2BIG;
+                emit_filter(&program, &filters[i]);
+        }
+        emit(&program, BPF_RET | BPF_K, UINT32_MAX, 0, 0);
+        attached.len = program.n;
+        return setsockopt(netlink_fd(nl), SOL_SOCKET, SO_ATTACH_FILTER, &attached,
+                          sizeof(attached)) < 0 ? -errno : 0;
 }
 
 int netlink_subscribe(Netlink *nl, unsigned group) {

@@ -101,6 +101,17 @@ int netlink_dump(Netlink *nl, struct nlmsghdr *request, NetlinkRow row, void *us
 int netlink_dump_consistent(Netlink *nl, struct nlmsghdr *request, NetlinkRow row,
                             void (*restart)(void *userdata), void *userdata, unsigned tries);
 
+/* Messages of these two types are only delivered if that byte has one of these values. */
+typedef struct NetlinkFilter {
+        uint16_t types[2];
+        size_t offset; /* from the start of the nlmsghdr */
+        const uint8_t *values;
+        size_t n_values;
+} NetlinkFilter;
+
+/* All others are delivered. The kernel filters, so that floods of them cost nothing. */
+int netlink_filter(Netlink *nl, const NetlinkFilter *filters, size_t n);
+
 /* Joins a multicast group: an RTNLGRP_ number, not an RTMGRP_ mask. */
 int netlink_subscribe(Netlink *nl, unsigned group);
 

@@ -69,6 +69,26 @@ static int subscribe(Netlink *monitor, const ObjectType *type) {
         return r;
 }
 
+/* What people, and we, add is delivered; what routing daemons do is filtered out by the kernel. */
+static int filter_events(Netlink *monitor) {
+        static const uint8_t heard[] = {PROTOCOL_OURS, RTPROT_BOOT, RTPROT_STATIC};
+        NetlinkFilter filters[8];
+        size_t n = 0;
+
+        for (size_t i = 0; i < object_types_n && n < ELEMENTSOF(filters); i++) {
+                const ObjectType *type = object_types[i];
+
+                if (type->protocol_at)
+                        filters[n++] = (NetlinkFilter){
+                                .types = {type->message_new, type->message_del},
+                                .offset = NLMSG_HDRLEN + type->protocol_at,
+                                .values = heard,
+                                .n_values = ELEMENTSOF(heard),
+                        };
+        }
+        return netlink_filter(monitor, filters, n);
+}
+
 static int subscribe_all(const Space *space, Netlink *monitor) {
         int r = 0;
 
@@ -96,6 +116,8 @@ void watch_enter(RealKernel *kernel, Space *space) {
         }
         for (size_t i = 0; r == 0 && i < ELEMENTSOF(groups); i++)
                 r = netlink_subscribe(watch->monitor, groups[i]);
+        if (r == 0)
+                r = filter_events(watch->monitor);
         if (r == 0)
                 r = subscribe_all(space, watch->monitor);
         if (r == 0 && space->type == NETNS_PID)
@@ -198,6 +220,8 @@ static int hear(const struct nlmsghdr *message, void *userdata) {
         ifindex = type ? message_ifindex(message, type) : -1;
         if (ifindex < 0 || !cache_minds(space->cache, message, type, ifindex))
                 return 0;
+        if (!message_is_kept(message, type))
+                cache_mark_slots(space->cache);
         /* With the last address go routes, too (fib_frontend.c fib_disable_ip), without a word. */
         if (type->flags & OBJECT_IN_NETNS || message->nlmsg_type == RTM_DELADDR)
                 cache_mark_space(space->cache);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
+#include <stddef.h>
 
 #define METRIC_IPV6 1024 /* what the kernel makes of none (net/ipv6/route.c IP6_RT_PRIO_USER) */
 
@@ -613,6 +614,18 @@ static int route_ask(PutScope *scope, unsigned i, int ifindex _unused_) {
         return 0;
 }
 
+static int route_ask_all(PutScope *scope, unsigned i, int ifindex) {
+        int r = route_ask(scope, i, ifindex);
+
+        put_header(scope)->rtm_protocol = RTPROT_UNSPEC;
+        return r;
+}
+
+static int route_seek(PutScope *scope, const AttrSet *slot) {
+        put_header(scope)->rtm_family = slot->values[ROUTE_TO].family;
+        return table_put(NULL, &slot->values[ROUTE_TABLE], scope);
+}
+
 /* Completion. */
 
 static bool has_type(const AttrSet *set) {
@@ -784,6 +797,9 @@ const ObjectType object_route = {
         .keeps = route_keeps,
         .is = route_is,
         .ask = route_ask,
+        .ask_all = route_ask_all,
+        .seek = route_seek,
+        .protocol_at = offsetof(struct rtmsg, rtm_protocol),
         .groups = {RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE},
         .attributes = RTA_MAX + 1,
         .complete = route_complete,

@@ -534,6 +534,11 @@ static int rule_ask(PutScope *scope, unsigned i, int ifindex _unused_) {
         return 0;
 }
 
+static int rule_seek(PutScope *scope, const AttrSet *slot) {
+        put_header(scope)->family = slot->values[RULE_FROM].family;
+        return 0;
+}
+
 static void imply(AttrSet *set, size_t row, Value value) {
         if (attrset_has(set, row))
                 return;
@@ -619,6 +624,7 @@ const ObjectType object_rule = {
         .keeps = rule_keeps,
         .is = rule_is,
         .ask = rule_ask,
+        .seek = rule_seek,
         .groups = {RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE},
         .attributes = FRA_MAX + 1,
         .complete = rule_complete,

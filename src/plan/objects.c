@@ -275,7 +275,16 @@ static bool is_scoped(const ObjectType *type) {
         return type->transport == TRANSPORT_SYSCTL || type->flags & OBJECT_ASKED;
 }
 
-static int scope_objects(const Object *list, Link *link, Namespace *netns) {
+static bool is_recorded(const Record *record, const Namespace *netns, const Object *object) {
+        _cleanup_(buf_deinit) Buf path = {};
+        const RecordEntry *entry;
+
+        object_path(NULL, netns, object, &path);
+        entry = record_find(record, buf_text(&path));
+        return entry && entry->made;
+}
+
+static int scope_objects(const Object *list, Link *link, Namespace *netns, const Record *record) {
         for (const Object *object = list; object; object = object->next) {
                 Object *copy;
 
@@ -285,6 +294,7 @@ static int scope_objects(const Object *list, Link *link, Namespace *netns) {
                             : namespace_add_object(netns, object->type);
                 if (!copy || scope_object(&netns->network->arena, copy, object) < 0)
                         return -ENOMEM;
+                copy->ours = !link && object->type->seek && is_recorded(record, netns, object);
         }
         return 0;
 }
@@ -295,7 +305,8 @@ static Link *scope_link(Namespace *netns, const char *name) {
         return link ? link : namespace_add_link(netns, name);
 }
 
-static int scope_wanted_links(const Namespace *wanted, Namespace *netns) {
+static int scope_wanted_links(const Namespace *wanted, Namespace *netns,
+                              const Record *record) {
         for (const Link *link = wanted->links; link; link = link->hh.next) {
                 bool matched = link->match.present;
                 Link *copy = matched || link->objects ? scope_link(netns, link->name) : NULL;
@@ -304,13 +315,13 @@ static int scope_wanted_links(const Namespace *wanted, Namespace *netns) {
                         return -ENOMEM;
                 if (matched)
                         copy->match = link->match;
-                if (copy && scope_objects(link->objects, copy, netns) < 0)
+                if (copy && scope_objects(link->objects, copy, netns, record) < 0)
                         return -ENOMEM;
         }
         return 0;
 }
 
-static int scope_wanted(const Network *wanted, Network *scope) {
+static int scope_wanted(const Network *wanted, const Record *record, Network *scope) {
         for (const Namespace *netns = wanted->namespaces; netns; netns = netns->hh.next) {
                 Namespace *copy = network_find_namespace(scope, netns->name);
 
@@ -320,8 +331,8 @@ static int scope_wanted(const Network *wanted, Network *scope) {
                         return -ENOMEM;
                 copy->path = netns->path ? arena_strdup(&scope->arena, netns->path) : NULL;
                 copy->pid = netns->pid;
-                if ((netns->path && !copy->path) || scope_wanted_links(netns, copy) < 0 ||
-                    scope_objects(netns->objects, NULL, copy) < 0)
+                if ((netns->path && !copy->path) || scope_wanted_links(netns, copy, record) < 0 ||
+                    scope_objects(netns->objects, NULL, copy, record) < 0)
                         return -ENOMEM;
         }
         return 0;
@@ -412,7 +423,7 @@ int plan_scope(const Network *wanted, const Record *record, Network **ret) {
         int r = network_new(&scope);
 
         if (r == 0)
-                r = scope_wanted(wanted, scope);
+                r = scope_wanted(wanted, record, scope);
         for (const RecordEntry *entry = record->entries; r == 0 && entry; entry = entry->hh.next)
                 r = scope_entry(entry, scope);
         if (r < 0)
