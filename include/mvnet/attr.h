@@ -79,6 +79,7 @@ typedef enum Phase {
         PHASE_CREATE, /* honoured in the create message */
         PHASE_DETAIL, /* ignored or refused there: a message of its own afterwards */
         PHASE_AFTER,  /* in a change, only after the message with the other rows */
+        PHASE_PORTED, /* names a port: once that is one */
         PHASE_STATE,  /* up and down: after addresses, bridge ports last */
         _PHASE_N,
 } Phase;
@@ -114,6 +115,7 @@ enum {
         ROW_SOMETIMES = 1 << 9,     /* not reported in some states: then compared with the record */
         ROW_LOOSE = 1 << 20,        /* a link that need not be there */
         ROW_MERGES = 1 << 10,       /* a map that the kernel adds to: what goes is sent as zero */
+        ROW_NO_PORTS = 1 << 14,     /* can be changed only while the link has no ports */
         ROW_USERS = 1 << 17,        /* who uses it sets it, too: no drift once we have asked for it */
         ROW_NEEDED = 1 << 12, /* a reference to a link that must be there first */
         ROW_STEADY = 1 << 11, /* an address whose family, or absence, only a new object changes */
@@ -133,6 +135,13 @@ struct Row {
         int64_t min, max; /* wire units; both 0: all that the type holds */
         const Name *names; /* ends with a NULL name */
         const char *const *both; /* local: stands for each of these rows, ends with NULL */
+        /*
+         * The row of the same schema, or of the master's options if this is a port's, that decides
+         * whether this one counts: its number must be one of the bits, or, without bits, not zero.
+         * Elsewhere the kernel refuses even the default.
+         */
+        const char *when;
+        uint64_t when_in;
         const char *def;  /* as in a file; NULL: the kernel's choice, not reset but let go */
         const char *doc;  /* one sentence */
 };
@@ -246,6 +255,8 @@ extern const AttrType attr_presence;
 extern const AttrType attr_enum8, attr_enum16, attr_enum32, attr_enum64, attr_enum_be16;
 /* Time in USER_HZ (1/100 s), as the bridge counts it; survives the kernel's rounding to jiffies. */
 extern const AttrType attr_clock32, attr_clock64;
+/* Time in milliseconds, and in seconds. */
+extern const AttrType attr_ms, attr_seconds;
 /* One bit (`bit`) of struct { u32 value, mask }. */
 extern const AttrType attr_masked_bit;
 /* One bit of a plain number; all rows with the same number must be sent together. */
@@ -303,6 +314,8 @@ void attr_format_clock(const Row *row, const Value *value, Buf *ret);
 void attr_format_mac(const Row *row, const Value *value, Buf *ret);
 int attr_parse_number(const Row *row, ParseScope *scope, const char *text, Value *ret);
 void attr_format_number(const Row *row, const Value *value, Buf *ret);
+/* "1.5s" in milliseconds. */
+int attr_parse_ms(ParseScope *scope, const char *text, uint64_t *ret_ms);
 int attr_put_number(const Row *row, const Value *value, PutScope *scope);
 int attr_get_number(const Row *row, const GetScope *scope, Value *ret);
 int attr_parse_ip(const Row *row, ParseScope *scope, const char *text, Value *ret);

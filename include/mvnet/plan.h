@@ -41,6 +41,7 @@ typedef struct Op {
         /* Which to send. OP_LINK_SET uses that of its section; where the kind tells its lower device
          * among its options, that is sent with them. */
         RowSet rows[_SECTION_N];
+        RowSet effects;        /* OP_LINK_SET: rows of its section that change with these, unsent */
         Link *peer;            /* OP_LINK_ADD: the far end that comes with it, or NULL */
         RowSet peer_rows;      /* of its common section */
         Ref to;                /* OP_LINK_MOVE */

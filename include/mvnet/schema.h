@@ -51,6 +51,11 @@ const Value *attrset_get(const AttrSet *set, const char *key); /* NULL: absent, 
 Location attrset_at(const AttrSet *set, size_t row);           /* nowhere if unknown */
 int attrset_copy(const AttrSet *from, Arena *arena, AttrSet *ret);
 
+/* Row.when: whether the row counts by what `decider` says, or the defaults of its schema. */
+bool row_counts(const Row *row, const AttrSet *decider);
+/* "with mode balance-tlb or balance-alb"; of a row that has a `when`. */
+void row_condition(const Row *row, const Schema *decider, Buf *ret);
+
 /* Reads its rows from a message taken apart; an odd attribute is absent. 0 or < 0. */
 int attrset_decode(AttrSet *set, const GetScope *scope);
 
@@ -96,6 +101,7 @@ enum {
         KIND_DEVICE = 1 << 27,         /* has a character device, /dev/tapN */
         KIND_NO_ARP = 1 << 20,         /* comes without ARP and multicast */
         KIND_MAC_ONCE = 1 << 21,       /* its MAC can be set only while it is made */
+        KIND_PORTS_DOWN = 1 << 24,     /* takes ports that are down, sets them up, lends them its MAC */
         KIND_L3_MASTER = 1 << 23,      /* ports keep addresses and rx handler; are cycled for it */
         KIND_REPLACES = 1 << 22,       /* a change resets all options that are not sent with it */
 };

@@ -296,6 +296,22 @@ static void check_fellow_ports(Check *check, const Link *link, const Link *maste
         }
 }
 
+/* A master names its own ports (bond's primary). */
+static void check_own_ports(Check *check, const Link *link) {
+        size_t i;
+
+        ROWSET_FOREACH(i, link->options.present) {
+                const Row *row = schema_row(link->options.schema, i);
+                const Link *port = row->phase == PHASE_PORTED
+                        ? network_find_link(check->network, &link->options.values[i].ref) : NULL;
+
+                if (port && link_master(port) != link)
+                        check_problem(check, link, row->key, attrset_at(&link->options, i),
+                                      "'%s' is not a port of '%s'", check_link_name(check, port),
+                                      link->name);
+        }
+}
+
 static void check_master(Check *check, const Link *link) {
         const Ref *ref = link_ref(link, LINK_MASTER);
         const Link *master = link_master(link);
@@ -441,17 +457,45 @@ static void verify_object(Check *check, const Link *link, const Object *object) 
         check_problem(check, link, path, at.source ? at : object->at, "%s", reason);
 }
 
+/* What counts only if another row says so: elsewhere even its default is refused. */
+static void check_conditions(Check *check, const Link *link, const AttrSet *set,
+                             const AttrSet *decider, const char *section) {
+        size_t i;
+
+        ROWSET_FOREACH(i, set->schema && decider->schema ? set->present : 0) {
+                const Row *row = schema_row(set->schema, i);
+                _cleanup_(buf_deinit) Buf condition = {};
+                const char *key;
+
+                if (!row_said(set, i) || row_counts(row, decider))
+                        continue;
+                row_condition(row, decider->schema, &condition);
+                key = arena_printf(&check->arena, "%s%s%s", section ?: "", section ? "." : "",
+                                   row->key);
+                check_problem(check, link, key, attrset_at(set, i), "counts only %s",
+                              buf_text(&condition));
+        }
+}
+
 static void check_link(Check *check, const Link *link) {
+        const Link *master = link_master(link);
+
+
         check_refs(check, link, &link->common, NULL);
         check_refs(check, link, &link->options, NULL);
         check_refs(check, link, &link->port, link->port.schema ? link->port.schema->name : NULL);
         if (is_loopback(link) && !link_is_physical(link))
                 check_problem(check, link, "kind", (Location){},
                               "'lo' is in every namespace already: leave 'kind' out");
+        check_conditions(check, link, &link->options, &link->options, NULL);
+        if (master && link->port.schema && link->port.schema == &master->kind->port)
+                check_conditions(check, link, &link->port, &master->options,
+                                 link->port.schema->name);
         check_parent(check, link);
         check_bind(check, link);
         check_master(check, link);
         check_vlans(check, link);
+        check_own_ports(check, link);
         check_peer(check, link);
         check_ipv6(check, link);
         verify_link(check, link);

@@ -226,6 +226,13 @@ static bool mac_is_from_port(const Link *link) {
         return false;
 }
 
+/* Its master's to say: the address and the MTU. */
+static bool is_lent(const Link *link) {
+        const Link *master = link_master(link);
+
+        return master && link_kind_is(master->kind, KIND_PORTS_DOWN);
+}
+
 static bool mac_is_worth(const Link *link) {
         static const uint8_t none[6]; /* a bridge that lost its last port */
         const Value *mac = &link->common.values[LINK_MAC];
@@ -238,7 +245,8 @@ static bool mac_is_worth(const Link *link) {
         if (!link->kind || link_is_physical(link))
                 return link->has_permanent_mac &&
                        memcmp(mac->bytes, link->permanent_mac, sizeof(link->permanent_mac)) != 0;
-        if (link_kind_is(link->kind, KIND_NO_MAC) || mac_is_from(link, link_lower(link)))
+        if (link_kind_is(link->kind, KIND_NO_MAC) || mac_is_from(link, link_lower(link)) ||
+            (is_lent(link) && mac_is_from(link, link_master(link))))
                 return false;
         if (link_kind_is(link->kind, KIND_MASTER))
                 return !mac_is_from_port(link);
@@ -249,6 +257,8 @@ static bool mtu_is_worth(const Link *link) {
         const Link *parent = link_lower(link);
         uint64_t mtu = link->common.values[LINK_MTU].number, usual_mtu = 0;
 
+        if (is_lent(link))
+                return mtu != link_master(link)->common.values[LINK_MTU].number;
         if (parent && attrset_has(&parent->common, LINK_MTU))
                 return mtu != parent->common.values[LINK_MTU].number;
         link_kind_default(link->kind, LINK_MTU, &usual_mtu);
@@ -324,14 +334,15 @@ static void say_row(Export *export, const AttrSet *set, size_t i, const char *ne
                 out->failed = true;
 }
 
-static void say_section(Export *export, const AttrSet *set, const char *name, const char *netns,
-                        const char *indent, Buf *out) {
+static void say_section(Export *export, const AttrSet *set, const AttrSet *decider,
+                        const char *name, const char *netns, const char *indent, Buf *out) {
         _cleanup_(buf_deinit) Buf body = {}, deeper = {};
         size_t n = set->schema ? schema_size(set->schema) : 0;
 
         buf_printf(&deeper, "%s%s", indent, name ? "  " : "");
         for (size_t i = 0; i < n; i++)
                 if (row_is_worth(export, set, i) &&
+                    row_counts(schema_row(set->schema, i), decider) &&
                     !(schema_row(set->schema, i)->flags & ROW_MAKES_PEER))
                         say_row(export, set, i, netns, buf_text(&deeper), &body);
         if (name && body.size)
@@ -515,10 +526,11 @@ static int say_whole(Export *export, const Entry *entry, bool all, const char *i
                 if (common_is_worth(export, link, i))
                         say_row(export, &link->common, i, link->netns->name, indent, out);
         if (!entry->far_end) /* a pair's options stand where its kind does */
-                say_section(export, &link->options, NULL, link->netns->name, indent, out);
-        if (link_master(link) && link->port.schema)
-                say_section(export, &link->port, link->port.schema->name, link->netns->name,
+                say_section(export, &link->options, &link->options, NULL, link->netns->name,
                             indent, out);
+        if (link_master(link) && link->port.schema)
+                say_section(export, &link->port, &link_master(link)->options,
+                            link->port.schema->name, link->netns->name, indent, out);
         if (say_vlans(export, link, indent, out) < 0)
                 return -ENOMEM;
         return say_objects(export, link, link->netns, all, indent, out);

@@ -100,11 +100,11 @@ static const Hint foreign_words[] = {
 
 /* Of the language, but not of this version. */
 static const char *const later_link_keys[] = {
-        "fdb", "mdb", "bond-port", "team-port",
+        "fdb", "mdb", "team-port",
 };
 static const char *const later_space_keys[] = {"nexthop-objects"};
 static const char *const later_kinds[] = {
-        "bond", "team", "netdevsim", "wireguard",
+        "team", "netdevsim", "wireguard",
 };
 
 static const Hint kind_words[] = {

@@ -330,6 +330,8 @@ static bool op_rows(const Op *op, const Network *have, bool ours, size_t step, R
         ret->wanted = link_section(op->item->wanted, ret->section);
         ret->found = ours ? NULL : link_section(op->item->have, ret->section);
         ret->rows = op->rows[step];
+        if (op->type == OP_LINK_SET && op->section == ret->section)
+                ret->rows |= op->effects;
         return true;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The fake kernel's answers to RTM_NEWLINK, RTM_SETLINK and RTM_DELLINK: what is refused, what is
+ * The fake kernel's answers to RTM_NEWLINK and RTM_SETLINK: what is refused, what is
  * silently ignored, and in which order the parts of one message are done. The order matters
  * because it is not undone: a message that fails half way has been carried out by half.
  */
@@ -213,6 +213,9 @@ static int make_options(FakeKernel *kernel, const Op *op, const Link *parent, Op
                         return fake_refuse(result, -EINVAL, row, "%s is missing", row->key);
                 if (row->flags & ROW_LOCAL || row->phase == PHASE_DETAIL)
                         continue;
+                if (is_sent && (row->phase == PHASE_PORTED || !row_counts(row, ret)))
+                        return fake_refuse(result, -EACCES, row, "%s cannot be said now",
+                                           row->key);
                 if (is_sent)
                         r = take_value(kernel, ret, i, &from->values[i]);
                 if (is_sent || !(row->flags & ROW_PER_PARENT) || r < 0)
@@ -558,6 +561,15 @@ static int change_default_vid(FakeKernel *kernel, Link *bridge, size_t at, const
         return r;
 }
 
+/* One that is no port is remembered, but not reported: for a plan that is as good as refused. */
+static int check_own_port(const Link *link, const Value *value) {
+        const Link *port = value->ref.link ? namespace_find_link(link->netns, value->ref.link) : NULL;
+
+        if (!value->ref.link)
+                return 0;
+        return port && link_master(port) == link ? 0 : -EINVAL;
+}
+
 static int change_row(FakeKernel *kernel, Link *link, AttrSet *to, size_t at, const Value *value) {
         const Row *row = schema_row(to->schema, at);
         int r = 0;
@@ -568,10 +580,16 @@ static int change_row(FakeKernel *kernel, Link *link, AttrSet *to, size_t at, co
                 return 0;
         if (row->change == CHANGE_DOWN && fake_is_up(link))
                 return -EBUSY;
+        if (row->flags & ROW_NO_PORTS && fake_has_ports(kernel, link))
+                return -ENOTEMPTY;
+        if (!row_counts(row, to == &link->port ? &link_master(link)->options : to))
+                return -EACCES;
         if (!value_equal(row, value, &to->values[at]) &&
             value_change_is_fixed(row, &to->values[at], value))
                 return -EINVAL;
-        if (row->type->is_ref && row->type->shape == SHAPE_SCALAR)
+        if (row->phase == PHASE_PORTED)
+                r = check_own_port(link, value);
+        else if (row->type->is_ref && row->type->shape == SHAPE_SCALAR)
                 r = check_ref(link, value);
         if (r == 0 && to == &link->options && link->kind->default_vid &&
             streq(row->key, link->kind->default_vid))
@@ -675,136 +693,4 @@ int fake_link_set(FakeKernel *kernel, const Op *op, OpResult *result) {
                 break;
         }
         return -EINVAL;
-}
-
-/* Move and delete. */
-
-/* IFA_LABEL is the link's name, or that and a suffix, and goes with it (devinet.c). */
-static int rename_labels(FakeKernel *kernel, Link *link, const char *from) {
-        size_t n = strlen(from);
-
-        for (Object *object = link->objects; object; object = object->next) {
-                int at = schema_find(&object->type->schema, "label");
-                const char *label;
-                Value value = {};
-
-                if (object->type != &object_address || at < 0 ||
-                    !attrset_has(&object->set, (size_t)at))
-                        continue;
-                label = object->set.values[at].text;
-                if (strncmp(label, from, n) != 0 || (label[n] && label[n] != ':'))
-                        continue;
-                value.text = arena_printf(&kernel->world->arena, "%s%s", link->name, label + n);
-                if (!value.text)
-                        return -ENOMEM;
-                attrset_set(&object->set, (size_t)at, value);
-        }
-        return 0;
-}
-
-static int rename_link(FakeKernel *kernel, Link *link, const char *name) {
-        const char *from = link->name;
-        int r = namespace_rename_link(link, name);
-
-        if (r < 0)
-                return r;
-        fake_rename_refs(kernel, (Ref){link->netns->name, from}, link_self(link));
-        return rename_labels(kernel, link, from);
-}
-
-static void drop_objects(Link *link, const ObjectType *except) {
-        Object *next;
-
-        for (Object *object = link->objects; object; object = next) {
-                next = object->next;
-                if (object->type != except)
-                        object_remove(&link->objects, &link->last, object);
-        }
-}
-
-/* dev_change_net_namespace(): what goes, what stays. */
-int fake_transfer(FakeKernel *kernel, Link *link, Namespace *to, const char *name, Link **ret) {
-        Ref from = link_self(link);
-        FakeLink *fake = fake_link(kernel, link);
-        FakeSpace *space;
-        Link *moved, *child, as_made;
-        int r = fake ? 0 : -ENOMEM;
-
-        while (r == 0 && (child = fake_child(kernel, link, KIND_SAME_NETNS)))
-                r = fake_destroy(kernel, child);
-        if (r == 0)
-                r = fake_release(kernel, link);
-        if (r == 0)
-                r = fake_down(kernel, link);
-        HASH_FIND(hh, kernel->spaces, &to->cookie, sizeof(uint64_t), space);
-        moved = r == 0 && space ? namespace_add_link(to, name) : NULL;
-        if (!moved)
-                return r < 0 ? r : -ENOMEM;
-        as_made = *moved;
-        namespace_remove_link(link);
-        *moved = *link;
-        moved->name = as_made.name;
-        moved->netns = to;
-        moved->hh = as_made.hh;
-        HASH_DEL(kernel->links, fake);
-        fake->link = moved;
-        HASH_ADD_PTR(kernel->links, link, fake);
-        moved->ifindex = 0;
-        if (namespace_find_ifindex(to, link->ifindex))
-                moved->ifindex = ++space->last_ifindex;
-        else
-                moved->ifindex = link->ifindex;
-        space->last_ifindex = MAX(space->last_ifindex, moved->ifindex);
-        drop_objects(moved, &object_altname);
-        attrset_set(&moved->common, LINK_ADDR_GEN_MODE, (Value){});
-        fake_rename_refs(kernel, from, link_self(moved));
-        *ret = moved;
-        return fake_reset_sysctls(kernel, moved);
-}
-
-/* An altname that is used over there is in the way as well. */
-static const char *name_in_the_way(const Link *link, const Namespace *to, const char *name) {
-        if (fake_name_taken(to, name))
-                return name;
-        for (const Object *object = link->objects; object; object = object->next)
-                if (object->type == &object_altname && to != link->netns &&
-                    fake_name_taken(to, object->set.values[0].text))
-                        return object->set.values[0].text;
-        return NULL;
-}
-
-int fake_link_move(FakeKernel *kernel, const Op *op, OpResult *result) {
-        Namespace *to = fake_space(kernel, op->to.netns);
-        const char *taken;
-        Link *link, *moved;
-        int r = fake_find(kernel, op, result, &link);
-
-        if (r < 0)
-                return r;
-        if (!to)
-                return fake_refuse(result, -ENOENT, NULL, "no namespace %s", op->to.netns);
-        if (to == link->netns && streq(link->name, op->to.link))
-                return 0;
-        if (link_name_problem(op->to.link))
-                return fake_refuse(result, -EINVAL, NULL, "%s", link_name_problem(op->to.link));
-        if (to != link->netns &&
-            (link_kind_is(link->kind, KIND_IMMUTABLE_NETNS) || fake_is_loopback(link)))
-                return fake_refuse(result, -EINVAL, NULL, "The interface netns is immutable");
-        taken = name_in_the_way(link, to, op->to.link);
-        if (taken)
-                return fake_refuse(result, -EEXIST, NULL, "%s exists in %s", taken, to->name);
-        if (to == link->netns)
-                return rename_link(kernel, link, op->to.link);
-        return fake_transfer(kernel, link, to, op->to.link, &moved);
-}
-
-int fake_link_del(FakeKernel *kernel, const Op *op, OpResult *result) {
-        Link *link;
-        int r = fake_find(kernel, op, result, &link);
-
-        if (r < 0)
-                return r;
-        if (!link->kind_name)
-                return fake_refuse(result, -EOPNOTSUPP, NULL, "%s is physical", link->name);
-        return fake_destroy(kernel, link);
 }

@@ -92,6 +92,21 @@ static Link *first_port(FakeKernel *kernel, const Link *master) {
         return NULL;
 }
 
+static void invent_mac(FakeKernel *kernel, Link *link) {
+        uint32_t n = ++kernel->last_mac;
+        Value value = {.bytes = {0x02, 0xfa, (uint8_t)(n >> 24), (uint8_t)(n >> 16),
+                                 (uint8_t)(n >> 8), (uint8_t)n}};
+
+        if (!fake_is_loopback(link))
+                attrset_set(&link->common, LINK_MAC, value);
+        else
+                attrset_set(&link->common, LINK_MAC, (Value){});
+}
+
+bool fake_has_ports(FakeKernel *kernel, const Link *link) {
+        return first_port(kernel, link) != NULL;
+}
+
 /* Up and down. */
 
 /* Only links with IPv6, and only as they come up (addrconf.c addrconf_dev_config). */
@@ -104,6 +119,9 @@ static int add_link_local(FakeKernel *kernel, Link *link) {
 
                 return r < 0 ? r : fake_add_address(kernel, link, "::1/128");
         }
+        /* IFF_NO_ADDRCONF: a bond's or team's port is no host. */
+        if (link_master(link) && link_kind_is(link_master(link)->kind, KIND_PORTS_DOWN))
+                return 0;
         if (number(link, LINK_ADDR_GEN_MODE) != IN6_ADDR_GEN_MODE_EUI64 ||
             number(link, LINK_MTU) < MTU_MIN_IPV6)
                 return 0;
@@ -228,6 +246,10 @@ static int take_mtu(FakeKernel *kernel, Link *link, uint64_t mtu) {
                     (link_kind_is(child->kind, KIND_MTU_BOUND) && number(child, LINK_MTU) > mtu))
                         r = take_mtu(kernel, child, mtu);
         }
+        FOREACH_LINK(kernel, port)
+                if (r == 0 && link_master(port) == link &&
+                    link_kind_is(link->kind, KIND_PORTS_DOWN))
+                        r = take_mtu(kernel, port, mtu);
         return r < 0 || !master ? r : derive_mtu(kernel, master);
 }
 
@@ -276,6 +298,9 @@ static void take_mac(FakeKernel *kernel, Link *link, const uint8_t mac[6]) {
                 if (fake_parent(child) == link && inherits_mac(kernel, child) &&
                     (fake_is_up(child) || !link_kind_is(child->kind, KIND_SOLID)))
                         take_mac(kernel, child, mac);
+        FOREACH_LINK(kernel, port)
+                if (link_master(port) == link && link_kind_is(link->kind, KIND_PORTS_DOWN))
+                        take_mac(kernel, port, mac);
         if (master)
                 derive_mac(kernel, master, false);
 }
@@ -327,6 +352,10 @@ static int check_port(FakeKernel *kernel, const Link *link, const Link *master) 
                 return -EINVAL;
         if (fake_child(kernel, link, KIND_CLAIMS_PARENT))
                 return -EBUSY;
+        if (link_kind_is(master->kind, KIND_PORTS_DOWN) && fake_is_up(link))
+                return -EPERM;
+        if (link_kind_is(master->kind, KIND_PORTS_DOWN) && link_kind_is(link->kind, KIND_MAC_ONCE))
+                return -EOPNOTSUPP;
         return has_upper(kernel, master, link, 0) ? -EBUSY : 0;
 }
 
@@ -353,6 +382,44 @@ int fake_begin_vlans(FakeKernel *kernel, Link *link, const Link *bridge) {
         return 0;
 }
 
+/* bond_main.c bond_enslave(): the first port's address is the master's, then the master's theirs. */
+static int lend(FakeKernel *kernel, Link *link, Link *master) {
+        FakeLink *fake = fake_link(kernel, link), *lender = fake_link(kernel, master);
+        const uint8_t *mac = master->common.values[LINK_MAC].bytes;
+        bool first = true;
+        int r;
+
+        if (!fake || !lender)
+                return -ENOMEM;
+        FOREACH_LINK(kernel, port)
+                first &= port == link || link_master(port) != master;
+        memcpy(fake->own_mac, link->common.values[LINK_MAC].bytes, 6);
+        fake->own_mtu = number(link, LINK_MTU);
+        if (first && !lender->mac_set)
+                take_mac(kernel, master, fake->own_mac);
+        take_mac(kernel, link, mac);
+        r = take_mtu(kernel, link, number(master, LINK_MTU));
+        return r < 0 ? r : fake_up(kernel, link);
+}
+
+/* __bond_release_one(): with the last port goes even an address that was set. */
+static int take_back(FakeKernel *kernel, Link *link, Link *master) {
+        FakeLink *fake = fake_link(kernel, link), *lender = fake_link(kernel, master);
+        int r;
+
+        if (!fake || !lender)
+                return -ENOMEM;
+        r = fake_down(kernel, link);
+        if (r < 0)
+                return r;
+        take_mac(kernel, link, fake->own_mac);
+        if (!first_port(kernel, master)) {
+                lender->mac_set = false;
+                invent_mac(kernel, master);
+        }
+        return take_mtu(kernel, link, fake->own_mtu);
+}
+
 int fake_release(FakeKernel *kernel, Link *link) {
         Link *master = link_master(link);
         int r;
@@ -372,6 +439,8 @@ int fake_release(FakeKernel *kernel, Link *link) {
                                 attrset_set(&other->port, i, (Value){});
         derive_mac(kernel, master, true);
         r = derive_mtu(kernel, master);
+        if (r == 0 && link_kind_is(master->kind, KIND_PORTS_DOWN))
+                r = take_back(kernel, link, master);
         return r < 0 ? r : cycle(kernel, link, master);
 }
 
@@ -400,6 +469,12 @@ int fake_enslave(FakeKernel *kernel, Link *link, Link *master) {
                 return r;
         derive_mac(kernel, master, false);
         r = derive_mtu(kernel, master);
+        if (r == 0 && link_kind_is(master->kind, KIND_PORTS_DOWN))
+                r = lend(kernel, link, master);
+        if (r < 0 && r != -ENOMEM) {
+                fake_release(kernel, link);
+                return r;
+        }
         return r < 0 ? r : cycle(kernel, link, master);
 }
 
@@ -449,17 +524,6 @@ int fake_destroy(FakeKernel *kernel, Link *link) {
         HASH_DEL(kernel->links, fake);
         namespace_remove_link(link);
         return peer ? fake_destroy(kernel, peer) : 0;
-}
-
-static void invent_mac(FakeKernel *kernel, Link *link) {
-        uint32_t n = ++kernel->last_mac;
-        Value value = {.bytes = {0x02, 0xfa, (uint8_t)(n >> 24), (uint8_t)(n >> 16),
-                                 (uint8_t)(n >> 8), (uint8_t)n}};
-
-        if (!fake_is_loopback(link))
-                attrset_set(&link->common, LINK_MAC, value);
-        else
-                attrset_set(&link->common, LINK_MAC, (Value){});
 }
 
 static int complete_address(FakeKernel *kernel, Link *link) {

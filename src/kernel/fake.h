@@ -9,6 +9,8 @@
 typedef struct FakeLink {
         const Link *link;
         bool mtu_set, mac_set; /* by somebody, once: no longer derived from other links */
+        uint8_t own_mac[6];    /* what it had, and gets back, while its master lends it one */
+        uint64_t own_mtu;
         uint8_t lent_mac[6];   /* the parent's own address, while this link may set it */
         UT_hash_handle hh;
 } FakeLink;
@@ -64,6 +66,7 @@ bool fake_is_loopback(const Link *link);
 Link *fake_parent(const Link *link);
 /* In a mode that takes the parent over: macvlan's passthru. */
 bool fake_is_fixed(const Link *link);
+bool fake_has_ports(FakeKernel *kernel, const Link *link);
 Link *fake_child(FakeKernel *kernel, const Link *link, uint32_t flag); /* the first, or NULL */
 
 int fake_up(FakeKernel *kernel, Link *link);

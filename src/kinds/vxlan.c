@@ -12,41 +12,6 @@ enum { /* newer than our headers */
         VXLAN_MC_ROUTE = 34,      /* 6.17 */
 };
 
-/* A time in seconds. */
-static int seconds_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {
-        Row clock = *row;
-        Value value;
-        int r;
-
-        clock.min *= 100;
-        clock.max *= 100;
-        r = attr_parse_clock(&clock, scope, text, &value);
-        if (r != 0)
-                return r;
-        if (value.number % 100) {
-                scope->reason = "is finer than the kernel counts (1s)";
-                return ATTR_E_INVALID;
-        }
-        *ret = (Value){.number = value.number / 100};
-        return 0;
-}
-
-static void seconds_format(const Row *row, const Value *value, Buf *ret) {
-        attr_format_clock(row, &(Value){.number = value->number * 100}, ret);
-}
-
-static const AttrType attr_seconds = {
-        .name = "duration",
-        .syntax = "a duration",
-        .size = 4,
-        .is_number = true,
-        .parse = seconds_parse,
-        .format = seconds_format,
-        .put = attr_put_number,
-        .get = attr_get_number,
-        .equal = attr_equal_number,
-};
-
 static const AttrType attr_header = {
         .name = "number",
         .syntax = "a number",

@@ -115,6 +115,46 @@ Location attrset_at(const AttrSet *set, size_t row) {
         return set->at ? set->at[row] : (Location){};
 }
 
+static uint64_t number_or_default(const AttrSet *set, size_t i) {
+        const Row *row = schema_row(set->schema, i);
+        Arena arena = {};
+        ParseScope scope = {.arena = &arena};
+        Value value = {};
+
+        if (attrset_has(set, i))
+                return set->values[i].number;
+        if (!row->def || value_parse(row, &scope, row->def, &value) != 0)
+                value.number = 0;
+        arena_deinit(&arena);
+        return value.number;
+}
+
+bool row_counts(const Row *row, const AttrSet *decider) {
+        int at = row->when && decider->schema ? schema_find(decider->schema, row->when) : -1;
+        uint64_t number;
+
+        if (at < 0)
+                return true;
+        number = number_or_default(decider, (size_t)at);
+        return row->when_in ? number < 64 && row->when_in & ROW_BIT(number) : number != 0;
+}
+
+void row_condition(const Row *row, const Schema *decider, Buf *ret) {
+        int at = schema_find(decider, row->when);
+        const Row *other = at >= 0 ? schema_row(decider, (size_t)at) : NULL;
+        uint64_t left = row->when_in;
+        const char *between = " ";
+
+        buf_printf(ret, "with %s", row->when);
+        for (const Name *name = other ? other->names : NULL; name && name->name; name++) {
+                if (name->number >= 64 || !(left & ROW_BIT(name->number)))
+                        continue;
+                left &= ~ROW_BIT(name->number);
+                buf_printf(ret, "%s%s", between, name->name);
+                between = left & (left - 1) ? ", " : " or ";
+        }
+}
+
 int attrset_copy(const AttrSet *from, Arena *arena, AttrSet *ret) {
         AttrSet copy = {};
         size_t i;

@@ -382,6 +382,54 @@ bool attr_equal_clock(const Row *row _unused_, const Value *wanted, const Value 
 const AttrType attr_clock32 = {.size = 4, CLOCK};
 const AttrType attr_clock64 = {.size = 8, CLOCK};
 
+/* Durations that the kernel takes in milliseconds, or in seconds: no clock comes in between. */
+
+static int parse_unit(const Row *row, ParseScope *scope, const char *text, uint64_t unit,
+                      Value *ret) {
+        uint64_t ms, bare;
+        int r = attr_parse_ms(scope, text, &ms);
+
+        if (r == ATTR_E_INVALID && text_to_u64(text, &bare) == 0) {
+                scope->reason = arena_printf(scope->arena, "has no unit: write %ss if you mean "
+                                             "seconds, %sms if you mean milliseconds", text, text);
+                return scope->reason ? ATTR_E_INVALID : -ENOMEM;
+        }
+        if (r != 0)
+                return r;
+        if (ms % unit)
+                return invalid(scope, "is finer than the kernel counts (1s)");
+        if (!number_in_range(row, ms / unit))
+                return invalid(scope, "is out of range");
+        *ret = (Value){.number = ms / unit};
+        return 0;
+}
+
+static int ms_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {
+        return parse_unit(row, scope, text, 1, ret);
+}
+
+static int seconds_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {
+        return parse_unit(row, scope, text, 1000, ret);
+}
+
+static void ms_format(const Row *row _unused_, const Value *value, Buf *ret) {
+        bool whole = value->number % 1000 == 0;
+
+        buf_printf(ret, "%llu%s", (unsigned long long)value->number / (whole ? 1000 : 1),
+                   whole ? "s" : "ms");
+}
+
+static void seconds_format(const Row *row _unused_, const Value *value, Buf *ret) {
+        buf_printf(ret, "%llus", (unsigned long long)value->number);
+}
+
+#define SPAN                                                                               \
+        .name = "duration", .syntax = "a duration", .size = 4, .is_number = true,          \
+        .put = attr_put_number, .get = attr_get_number, .equal = attr_equal_number
+
+const AttrType attr_ms = {.parse = ms_parse, .format = ms_format, SPAN};
+const AttrType attr_seconds = {.parse = seconds_parse, .format = seconds_format, SPAN};
+
 /* MAC addresses. */
 
 static int hex_digit(char c) {

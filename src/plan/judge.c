@@ -318,11 +318,18 @@ static void judge_parts(Planner *planner, LinkPlan *link) {
                 link->differ[SECTION_PORT] = 0;
                 link->differ[SECTION_VLANS] = 0;
         }
-        if (lower && link_state(link->wanted) == LINK_STATE_UP &&
-            link_kind_is(link->wanted->kind, KIND_NEEDS_PARENT_UP) &&
-            !option_is_true(link->wanted, link->wanted->kind->loose) && !planner_will_be_up(lower)) {
+        if (!lower || !link_kind_is(link->wanted->kind, KIND_NEEDS_PARENT_UP) ||
+            option_is_true(link->wanted, link->wanted->kind->loose) || planner_will_be_up(lower))
+                return;
+        if (link_state(link->wanted) == LINK_STATE_UP) {
                 link->no_state = true;
                 link->differ[SECTION_COMMON] &= ~ROW_BIT(LINK_STATE);
+        }
+        /* Such a master would set it up (bond_main.c bond_enslave: ENETDOWN). */
+        if (planner_joins(planner, link)) {
+                link->no_master = true;
+                link->differ[SECTION_COMMON] &= ~ROW_BIT(LINK_MASTER);
+                link->differ[SECTION_PORT] = link->differ[SECTION_VLANS] = 0;
         }
 }
 
@@ -445,4 +452,6 @@ void planner_judge(Planner *planner) {
                 if (peer && link->create && peer->create && link->wanted->far_end)
                         link->made_with = peer;
         }
+        if (!planner->failed)
+                planner_judge_ports(planner);
 }

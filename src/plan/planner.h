@@ -25,10 +25,13 @@ typedef struct LinkPlan {
         bool judged;
         const char *forced;       /* must be re-created, and why: it dies with another */
         bool moves;               /* to another name or namespace */
+        bool emptied;             /* all its ports leave, some for a moment only */
+        bool rejoins;             /* a port that does so */
         bool changes_netns;       /* which costs it its addresses, master and state */
         RowSet shared;            /* ROW_PER_PARENT rows of the links on top already seen to */
         Link *target;             /* wanted, over what is there, over what is to be reset */
         RowSet differ[_SECTION_N];
+        RowSet farewell;          /* options to reset that count no more after the others change */
         PlanItem *item;
         struct LinkPlan *next;
         UT_hash_handle by_wanted, by_have;
@@ -62,6 +65,7 @@ typedef enum Stage {
         STAGE_PORTED,  /* what the first port would have overridden */
         STAGE_PORT_UP, /* each port's coming up floods all the others */
         STAGE_LAST,    /* what stands on a port */
+        STAGE_CHOICE,  /* a master chooses among its ports */
         STAGE_ENTRY,   /* routes, rules: once there are addresses, on links that are up */
         _STAGE_N,
 } Stage;
@@ -136,6 +140,19 @@ void planner_aim(Planner *planner, LinkPlan *link);
 /* What a recorded value, which the file no longer mentions, goes back to; NULL: let go. */
 const char *planner_reset_text(Planner *planner, const LinkPlan *link, const Row *row,
                                const RecordRow *recorded);
+
+/* ports.c */
+void planner_judge_ports(Planner *planner); /* after all links: who leaves his master for a while */
+bool planner_is_lent(const Link *have);     /* its address, and being up, are its master's doing */
+/* Will be, or becomes, a port of a master that takes it only while it is down. */
+bool planner_is_taken(const Planner *planner, const LinkPlan *link);
+bool planner_joins(const Planner *planner, const LinkPlan *link);
+bool planner_returns(const Planner *planner, const LinkPlan *link); /* a dropped one, to such */
+bool planner_is_let_down(const Planner *planner, const LinkPlan *link); /* released, so it is down */
+/* Before its old master changes, rather than with the rest. */
+bool planner_leaves_first(const Planner *planner, const LinkPlan *link);
+/* Of these options those that name a port which will be there. */
+RowSet planner_ported_rows(const Planner *planner, const LinkPlan *link, RowSet rows);
 
 /* undo.c */
 void planner_undo_links(Planner *planner);      /* before judging: who else would go */

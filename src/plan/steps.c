@@ -48,8 +48,13 @@ static RowSet rows_by(const AttrSet *set, Transport transport) {
 }
 
 /* What can be said as the link is made: rows that go the way that it is made. */
+/* What names a port has to wait for it. */
+static bool is_option(const Row *row) {
+        return is_sent(row) && row->phase != PHASE_PORTED;
+}
+
 static RowSet options_at_create(const Link *wanted) {
-        return wanted->options.schema ? rows_where(&wanted->options, is_sent) &
+        return wanted->options.schema ? rows_where(&wanted->options, is_option) &
                                                 rows_by(&wanted->options, wanted->kind->transport)
                                       : 0;
 }
@@ -81,7 +86,7 @@ static RowSet special_rows(const Planner *planner, const LinkPlan *link) {
 
         if (link_kind_is(link->wanted->kind, KIND_MTU_PORTED) || follows_late(planner, link))
                 rows |= ROW_BIT(LINK_MTU);
-        if (link->no_master)
+        if (link->no_master || planner_is_taken(planner, link))
                 rows |= ROW_BIT(LINK_MASTER);
         /* Without IPv6 in the kernel the nest is refused (EAFNOSUPPORT): our policy is moot. */
         if (!planner->ipv6)
@@ -137,8 +142,10 @@ static void step_options(Planner *planner, const LinkPlan *link, Stage stage, Ro
                          RowSet lower) {
         Op *op;
 
-        if (!rows && !lower)
+        if (!lower) {
+                step_set(planner, link, stage, SECTION_OPTIONS, rows);
                 return;
+        }
         op = link_step(planner, link, OP_LINK_SET, stage);
         op->section = SECTION_OPTIONS;
         op->rows[SECTION_OPTIONS] = rows;
@@ -150,12 +157,41 @@ static RowSet lower_rows(const LinkPlan *link) {
                 ? link->differ[SECTION_COMMON] & ROW_BIT(LINK_PARENT) : 0;
 }
 
-static void step_state(Planner *planner, const LinkPlan *link, bool up) {
-        Stage stage = up ? stage_up(planner, link) : STAGE_DOWN;
+static Op *step_rows(Planner *planner, const LinkPlan *link, Stage stage, RowSet rows) {
         Op *op = link_step(planner, link, OP_LINK_SET, stage);
 
         op->section = SECTION_COMMON;
-        op->rows[SECTION_COMMON] = ROW_BIT(LINK_STATE);
+        op->rows[SECTION_COMMON] = rows;
+        return op;
+}
+
+/*
+ * Something on the way: not what is aimed at, and nothing to note. A link that is left there by a
+ * crash differs from what is wanted.
+ */
+static void step_meanwhile(Planner *planner, const LinkPlan *link, Stage stage, LinkRow row,
+                           Value value) {
+        Op *op = step_rows(planner, link, stage, ROW_BIT(row));
+        Link *copy = arena_new(planner->arena, Link);
+
+        if (!copy || attrset_init(&copy->common, &link_schema, planner->arena) < 0) {
+                planner->failed = true;
+                return;
+        }
+        copy->name = op->link->name;
+        copy->netns = op->link->netns;
+        attrset_set(&copy->common, row, value);
+        op->link = copy;
+        op->undoes = true;
+}
+
+static void step_state(Planner *planner, const LinkPlan *link, bool up) {
+        if (link_state(link->wanted) == (up ? LINK_STATE_UP : LINK_STATE_DOWN))
+                step_set(planner, link, up ? stage_up(planner, link) : STAGE_DOWN, SECTION_COMMON,
+                         ROW_BIT(LINK_STATE));
+        else
+                step_meanwhile(planner, link, up ? stage_up(planner, link) : STAGE_DOWN, LINK_STATE,
+                               (Value){.number = up ? LINK_STATE_UP : LINK_STATE_DOWN});
 }
 
 static bool comes_up(const LinkPlan *link) {
@@ -198,6 +234,39 @@ static void step_create(Planner *planner, LinkPlan *link) {
         }
 }
 
+/* Its parent has to be up for the master to set it up. */
+static Stage stage_master(const Planner *planner, const LinkPlan *link) {
+        bool waits = planner_joins(planner, link) &&
+                     link_kind_is(link->wanted->kind, KIND_NEEDS_PARENT_UP);
+
+        return waits ? stage_up(planner, link) : STAGE_DETAIL;
+}
+
+/* What such a master takes over, and is said otherwise for this port. */
+static RowSet taken_over(const LinkPlan *link) {
+        const AttrSet *common = &link->wanted->common;
+        RowSet rows = ROW_BIT(LINK_MTU);
+
+        if (!link_kind_is(link->wanted->kind, KIND_MAC_ONCE))
+                rows |= ROW_BIT(LINK_MAC);
+        return common->present & ~common->implied & rows;
+}
+
+/* As a port, and what comes only then. `rows`: its settings there. */
+static void steps_port(Planner *planner, LinkPlan *link, RowSet rows) {
+        Stage stage = stage_master(planner, link);
+
+        if (stage > STAGE_DETAIL && planner_is_dragged_up(planner, link))
+                step_meanwhile(planner, link, stage, LINK_STATE,
+                               (Value){.number = LINK_STATE_DOWN});
+        if (planner_joins(planner, link))
+                step_rows(planner, link, stage, ROW_BIT(LINK_MASTER))->effects =
+                        ROW_BIT(LINK_STATE);
+        step_set(planner, link, stage, SECTION_PORT, rows);
+        if (planner_joins(planner, link))
+                step_set(planner, link, MAX(stage, STAGE_PORTED), SECTION_COMMON, taken_over(link));
+}
+
 static void steps_created(Planner *planner, LinkPlan *link) {
         const AttrSet *common = &link->wanted->common;
         const AttrSet *options = &link->wanted->options;
@@ -208,14 +277,15 @@ static void steps_created(Planner *planner, LinkPlan *link) {
         step_create(planner, link);
         if (options->schema && !link->made_with)
                 step_set(planner, link, STAGE_DETAIL, SECTION_OPTIONS,
-                         rows_where(options, is_sent) & ~options_at_create(link->wanted));
+                         rows_where(options, is_option) & ~options_at_create(link->wanted));
         step_set(planner, link, STAGE_DETAIL, SECTION_COMMON,
                  rows_where(common, is_sent) & ~sent & ~special);
-        if (is_port(link) && link->wanted->port.schema)
-                step_set(planner, link, STAGE_DETAIL, SECTION_PORT,
-                         rows_where(&link->wanted->port, is_sent));
+        steps_port(planner, link, is_port(link) && link->wanted->port.schema
+                                          ? rows_where(&link->wanted->port, is_sent) : 0);
         if (!link->no_master)
                 step_set(planner, link, STAGE_DETAIL, SECTION_VLANS, link->wanted->vlans.present);
+        step_set(planner, link, STAGE_CHOICE, SECTION_OPTIONS,
+                 planner_ported_rows(planner, link, options->present));
         /* Written once it is there, it stays whatever the ports have; what it has anyway does not.
          */
         late = common->values[LINK_MTU].number == MTU_OF_NEW || follows_late(planner, link);
@@ -224,7 +294,7 @@ static void steps_created(Planner *planner, LinkPlan *link) {
         if (link_state(link->wanted) == LINK_STATE_UP && !link->no_state)
                 step_state(planner, link, true);
         else if (link_state(link->wanted) == LINK_STATE_DOWN &&
-                 planner_is_dragged_up(planner, link))
+                 (planner_is_dragged_up(planner, link) || planner_joins(planner, link)))
                 step_set(planner, link, STAGE_LAST, SECTION_COMMON, ROW_BIT(LINK_STATE));
 }
 
@@ -252,13 +322,16 @@ static void steps_state(Planner *planner, LinkPlan *link, bool cycled) {
         LinkState state = link_state(link->wanted);
         bool differs = link->differ[SECTION_COMMON] & ROW_BIT(LINK_STATE);
 
-        if (link->no_state || state == LINK_STATE_ANY)
+        if (link->no_state || (state == LINK_STATE_ANY && !(cycled && is_up(link))))
                 return;
-        if (state == LINK_STATE_UP && (differs || cycled || link->changes_netns))
+        if (state == LINK_STATE_ANY ||
+            (state == LINK_STATE_UP && (differs || cycled || link->changes_netns)))
                 step_state(planner, link, true);
         else if (state == LINK_STATE_DOWN && differs)
                 step_state(planner, link, false);
-        else if (state == LINK_STATE_DOWN && planner_is_dragged_up(planner, link))
+        if (state == LINK_STATE_DOWN &&
+            (planner_joins(planner, link) ||
+             (!differs && planner_is_dragged_up(planner, link))))
                 step_set(planner, link, STAGE_LAST, SECTION_COMMON, ROW_BIT(LINK_STATE));
 }
 
@@ -311,12 +384,15 @@ static RowSet vlans_to_say(Planner *planner, const LinkPlan *link) {
 
 static void steps_changed(Planner *planner, LinkPlan *link) {
         RowSet options = link->differ[SECTION_OPTIONS], common = link->differ[SECTION_COMMON];
-        RowSet special = special_rows(planner, link), late = 0, early, lower = lower_rows(link);
-        bool cycle = false;
+        RowSet special = special_rows(planner, link), late = 0, early, ported;
+        RowSet lower = lower_rows(link);
+        bool let_down = planner_is_let_down(planner, link);
+        bool cycle = planner_joins(planner, link) && !let_down && !link->changes_netns &&
+                     is_up(link);
 
         if (link->target->options.schema) {
                 late = rows_where(&link->target->options, is_late);
-                cycle = rows_where(&link->target->options, is_down_only) & options && is_up(link);
+                cycle |= rows_where(&link->target->options, is_down_only) & options && is_up(link);
                 options = unshared(planner, link, options);
         }
         if (link->changes_netns)
@@ -326,15 +402,23 @@ static void steps_changed(Planner *planner, LinkPlan *link) {
                 (is_released(link) ? ROW_BIT(LINK_MASTER) : 0);
         step_set(planner, link, STAGE_EARLY, SECTION_COMMON, common & early);
         common &= ~(early | lower);
+        if (planner_leaves_first(planner, link) && !is_released(link))
+                step_meanwhile(planner, link, STAGE_EARLY, LINK_MASTER, (Value){});
         if (cycle)
                 step_state(planner, link, false);
+        step_set(planner, link, STAGE_DETAIL, SECTION_OPTIONS, options & link->farewell);
+        options &= ~link->farewell;
+        ported = planner_ported_rows(planner, link, options);
+        options &= ~ported;
         step_options(planner, link, STAGE_DETAIL, options & ~late, lower);
         step_set(planner, link, STAGE_DETAIL, SECTION_OPTIONS, options & late);
         step_set(planner, link, STAGE_DETAIL, SECTION_COMMON, common & ~special);
-        step_set(planner, link, STAGE_DETAIL, SECTION_PORT, link->differ[SECTION_PORT]);
+        steps_port(planner, link, link->rejoins ? link->wanted->port.present
+                                                : link->differ[SECTION_PORT]);
         step_set(planner, link, STAGE_DETAIL, SECTION_VLANS, vlans_to_say(planner, link));
         step_set(planner, link, STAGE_PORTED, SECTION_COMMON, common & special & ROW_BIT(LINK_MTU));
-        steps_state(planner, link, cycle);
+        step_set(planner, link, STAGE_CHOICE, SECTION_OPTIONS, ported);
+        steps_state(planner, link, cycle || let_down);
 }
 
 /* What is dropped and not ours: only what is to be put back. */
@@ -344,12 +428,30 @@ static void steps_stays(Planner *planner, LinkPlan *link) {
                                                                       : STAGE_DETAIL;
         RowSet late = link->target->options.schema
                 ? rows_where(&link->target->options, is_late) & link->differ[SECTION_OPTIONS] : 0;
-        RowSet lower = lower_rows(link);
+        RowSet down = link->target->options.schema
+                ? rows_where(&link->target->options, is_down_only) : 0;
+        RowSet lower = lower_rows(link), options = link->differ[SECTION_OPTIONS];
+        bool joins = planner_returns(planner, link);
+        RowSet apart = joins ? ROW_BIT(LINK_MASTER) | ROW_BIT(LINK_STATE) : 0;
+        bool cycle = (joins || down & options) && is_up(link);
+        bool up = link->target->common.values[LINK_STATE].number == LINK_STATE_UP;
 
-        step_set(planner, link, stage, SECTION_COMMON, link->differ[SECTION_COMMON] & ~lower);
-        step_options(planner, link, stage, link->differ[SECTION_OPTIONS] & ~late, lower);
+        if (cycle)
+                step_meanwhile(planner, link, STAGE_DOWN, LINK_STATE,
+                               (Value){.number = LINK_STATE_DOWN});
+        step_set(planner, link, stage, SECTION_OPTIONS, link->farewell);
+        step_set(planner, link, stage, SECTION_COMMON,
+                 link->differ[SECTION_COMMON] & ~(lower | apart));
+        step_options(planner, link, stage, options & ~(late | link->farewell), lower);
         step_set(planner, link, stage, SECTION_PORT, link->differ[SECTION_PORT]);
+        step_set(planner, link, stage, SECTION_VLANS, link->differ[SECTION_VLANS]);
+        step_set(planner, link, stage, SECTION_COMMON, apart & ROW_BIT(LINK_MASTER));
+        step_set(planner, link, STAGE_LAST, SECTION_COMMON,
+                 link->differ[SECTION_COMMON] & apart & ROW_BIT(LINK_STATE));
         step_set(planner, link, stage, SECTION_OPTIONS, late);
+        if (up && (cycle || planner_is_let_down(planner, link)))
+                step_meanwhile(planner, link, cycle ? STAGE_UP : stage, LINK_STATE,
+                               (Value){.number = LINK_STATE_UP});
 }
 
 /* Links that go, or go elsewhere. */

@@ -192,14 +192,25 @@ const char *planner_reset_text(Planner *planner, const LinkPlan *link, const Row
         return row->def ? row->def : kernel_choice(planner, link, row);
 }
 
+/* The options that decide which of a port's rows count: as they will be. */
+static const AttrSet *deciding(const Planner *planner, const LinkPlan *link) {
+        const Link *master = link_master(link->have);
+        const LinkPlan *plan = planner_by_have(planner, master);
+
+        return &(plan && plan->target ? plan->target : master ? master : link->have)->options;
+}
+
 /* A rule between rows can forbid what a reset would send: then the row went with the other one. */
-static bool reset_makes_sense(const LinkPlan *link, Section which, size_t i, const Row *row) {
+static bool reset_makes_sense(const Planner *planner, const LinkPlan *link, Section which, size_t i, const Row *row) {
         const char *key, *reason;
         Link probe = *link->target;
         Value values[ROWS_MAX];
         AttrSet *set = link_section(&probe, which);
 
-        if (which != SECTION_OPTIONS || !set->values[i].list.n)
+        if (!row_counts(row, which == SECTION_OPTIONS ? &link->have->options
+                                                      : deciding(planner, link)))
+                return false;
+        if (which != SECTION_OPTIONS || row->type->shape == SHAPE_SCALAR || !set->values[i].list.n)
                 return true;
         memcpy(values, set->values, schema_size(set->schema) * sizeof(Value));
         set->values = values;
@@ -216,7 +227,7 @@ static void reset_row(Planner *planner, LinkPlan *link, Section which, const Rec
 
         if (row->type->is_ref)
                 scope.netns = link->have->netns->name;
-        if (!text || !reset_makes_sense(link, which, i, row) ||
+        if (!text || !reset_makes_sense(planner, link, which, i, row) ||
             value_parse(row, &scope, text, &value) != 0 || !attrset_has(have, i) ||
             value_equal(row, &value, &have->values[i])) {
                 planner_forget(planner, link->entry->path, recorded->key);
@@ -224,6 +235,8 @@ static void reset_row(Planner *planner, LinkPlan *link, Section which, const Rec
         }
         overlay(planner, target, i, value);
         link->differ[which] |= ROW_BIT(i);
+        if (which == SECTION_OPTIONS && !row_counts(row, target))
+                link->farewell |= ROW_BIT(i);
 }
 
 /* Which section and row a record's key means: "bridge-port.hairpin" or just "mtu". */
@@ -258,12 +271,26 @@ static bool is_of_port(const LinkPlan *link, Section which) {
                (which == SECTION_VLANS && link_vlan_bridge(link->have) != link->have);
 }
 
-static void aim_reset(Planner *planner, LinkPlan *link, const RecordRow *recorded, bool of_port) {
+/* Rows that decide about others come before these, and a link before the port that it is. */
+enum {
+        PASS_DECIDING,
+        PASS_DECIDED,
+        PASS_PORT,
+        _PASS_N,
+};
+
+static void aim_reset(Planner *planner, LinkPlan *link, const RecordRow *recorded, unsigned pass) {
+        unsigned its_pass = PASS_DECIDING;
         Section which;
         int row = find_row(link->target, recorded->key, &which);
         const AttrSet *wanted = link_section(link->wanted, which);
 
-        if ((row >= 0 && is_of_port(link, which)) != of_port)
+        if (row >= 0 && is_of_port(link, which))
+                its_pass = PASS_PORT;
+        else if (row >= 0 && schema_row(link_section(link->target, which)->schema,
+                                        (size_t)row)->when)
+                its_pass = PASS_DECIDED;
+        if (pass != its_pass)
                 return;
         if (row < 0)
                 planner_forget(planner, link->entry->path, recorded->key);
@@ -275,15 +302,15 @@ static void aim_reset(Planner *planner, LinkPlan *link, const RecordRow *recorde
 static void aim_resets(Planner *planner, LinkPlan *link) {
         const LinkPlan *master = planner_by_have(planner, link_master(link->have));
 
-        for (unsigned pass = 0; pass < 2; pass++) {
+        for (unsigned pass = 0; pass < _PASS_N; pass++) {
                 /* What was set on a port goes with the master that it leaves, or that leaves it. */
-                if (pass == 1 && ((master && master->remove) ||
+                if (pass == PASS_PORT && ((master && master->remove) ||
                                   link->differ[SECTION_COMMON] & ROW_BIT(LINK_MASTER)))
                         return;
                 for (const RecordRow *recorded = link->entry->rows; recorded;
                      recorded = recorded->next)
                         if (!streq(recorded->key, "place")) /* where a NIC came from: undo.c */
-                                aim_reset(planner, link, recorded, pass == 1);
+                                aim_reset(planner, link, recorded, pass);
         }
 }
 
@@ -304,6 +331,8 @@ static void aim_section(Planner *planner, LinkPlan *link, Section which) {
         if (!wanted->schema)
                 return;
         link->differ[which] = section_diff(planner, link, which, wanted, have);
+        if (which == SECTION_COMMON && planner_is_lent(link->have))
+                link->differ[which] &= ~(wanted->implied & ROW_BIT(LINK_MAC));
         ROWSET_FOREACH(i, wanted->present & (link->ours ? ~(RowSet)0 : ~wanted->implied))
                 overlay(planner, target, i, wanted->values[i]);
         target->at = wanted->at;
@@ -320,6 +349,7 @@ void planner_aim(Planner *planner, LinkPlan *link) {
         }
         *link->target = *shape;
         memset(link->differ, 0, sizeof(link->differ));
+        link->farewell = 0;
         for (Section which = 0; which < _SECTION_N; which++)
                 aim_section(planner, link, which);
         /* A port's options begin anew under a new master. */

@@ -146,6 +146,15 @@ reaches() {
         ip netns exec "$1" ping -n -q -c 1 -W 2 "$2" >/dev/null 2>&1
 }
 
+# eventually COMMAND...: it succeeds within some seconds.
+eventually() {
+        local end=$((SECONDS + patience))
+        until "$@"; do
+                [ $SECONDS -lt $end ] || return 1
+                sleep 0.1
+        done
+}
+
 # Where nothing is to answer there is nothing to wait for but silence.
 reaches_not() {
         ! ip netns exec "$1" ping -n -q -c 1 -W 1 "$2" >/dev/null 2>&1

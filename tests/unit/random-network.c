@@ -26,6 +26,8 @@ typedef struct Made {
         bool absent;          /* on a NIC that is not there */
         unsigned state;       /* LINK_STATE_*, _ANY if it is left as found */
         unsigned mtu;         /* 0: not said */
+        AttrSet chosen;       /* the options that were said */
+        Buf text;             /* the same, as in the file */
         Buf options;          /* of all rows that siblings share, for the siblings */
 } Made;
 
@@ -136,6 +138,14 @@ static bool makes_cycle(const Maker *maker, const Made *link, const Made *master
         return false;
 }
 
+/* By a master that lends its address: siblings could not all have that one. */
+static bool can_be_set_up(const Made *link) {
+        if (link_kind_is(link->kind, KIND_CLAIMS_PARENT) || link_kind_is(link->kind, KIND_MAC_ONCE))
+                return false;
+        return !link_kind_is(link->kind, KIND_NEEDS_PARENT_UP) ||
+               link->parent->state == LINK_STATE_UP;
+}
+
 static void choose_master(Maker *maker, Made *link) {
         if (link->absent)
                 return;
@@ -147,6 +157,8 @@ static void choose_master(Maker *maker, Made *link) {
                         continue;
                 if (!link_kind_is(master->kind, KIND_L3_MASTER) &&
                     (link->slot || link_kind_is(link->kind, KIND_NO_PORT)))
+                        continue;
+                if (link_kind_is(master->kind, KIND_PORTS_DOWN) && !can_be_set_up(link))
                         continue;
                 link->master = master;
                 return;
@@ -388,30 +400,76 @@ static void add_vlans(Maker *maker, const Made *link) {
         buf_add(maker->out, "]\n");
 }
 
+/* One of the ports that the link has, if there are any. */
+static bool choose_port(Maker *maker, const Made *link, Value *ret) {
+        size_t from = random_below(maker->random, maker->n);
+
+        for (size_t i = 0; i < maker->n; i++) {
+                const Made *port = &maker->links[(from + i) % maker->n];
+
+                if (port->master != link)
+                        continue;
+                *ret = (Value){.ref = {space_name(port->space), port->name}};
+                return true;
+        }
+        return false;
+}
+
+static void add_option(Maker *maker, Made *link, size_t i) {
+        const Row *row = schema_row(&link->kind->options, i);
+        Value value = {};
+
+        if (row->phase == PHASE_PORTED ? !choose_port(maker, link, &value)
+                                       : !choose_value(maker, link, row, &value))
+                return;
+        link->fixed |= is_fixed_value(row, &value);
+        attrset_set(&link->chosen, i, value);
+        add_row(maker->out, row, &value);
+}
+
+static bool decides(const Schema *schema, const Row *row) {
+        for (size_t i = 0; i < schema_size(schema); i++)
+                if (streq_ptr(schema_row(schema, i)->when, row->key))
+                        return true;
+        return false;
+}
+
 static void add_options(Maker *maker, Made *link) {
         const Schema *schema = link->kind ? &link->kind->options : NULL;
 
         add_filtering(maker, link);
 
+        if (schema && attrset_init(&link->chosen, schema, &maker->arena) < 0)
+                abort();
         for (size_t i = 0; schema && i < schema_size(schema); i++) {
                 const Row *row = schema_row(schema, i);
-                Value value;
+                unsigned percent = row->phase == PHASE_PORTED || decides(schema, row) ? 60 : 6;
 
-                if (row->flags & ROW_LOCAL || row->change == CHANGE_STATE || row->type->is_ref ||
+                if (row->flags & ROW_LOCAL || row->change == CHANGE_STATE ||
+                    (row->type->is_ref && row->phase != PHASE_PORTED) ||
                     streq_ptr(row->key, link->kind->filtering) ||
-                    streq_ptr(row->key, link->kind->default_vid))
+                    streq_ptr(row->key, link->kind->default_vid) ||
+                    !row_counts(row, &link->chosen))
                         continue;
                 if (row->flags & ROW_PER_PARENT)
                         add_shared(maker, link, row);
                 else if (row->change == CHANGE_KEY)
                         add_identity(maker, row);
-                else if (row->flags & ROW_REQUIRED || random_chance(maker->random, 6)) {
-                        if (!choose_value(maker, link, row, &value))
-                                continue;
-                        link->fixed |= is_fixed_value(row, &value);
-                        add_row(maker->out, row, &value);
-                }
+                else if (row->flags & ROW_REQUIRED || random_chance(maker->random, percent))
+                        add_option(maker, link, i);
         }
+}
+
+/* Before any link is written: what it says decides about its ports, too. */
+static void choose_options(Maker *maker) {
+        Buf *out = maker->out;
+
+        for (size_t i = 0; i < maker->n; i++) {
+                maker->out = &maker->links[i].text;
+                if (!maker->links[i].far_end)
+                        add_options(maker, &maker->links[i]);
+        }
+        maker->out = out;
 }
 
 static void add_port(Maker *maker, Made *link) {
@@ -425,6 +483,7 @@ static void add_port(Maker *maker, Made *link) {
                 Value value;
 
                 if (row->flags & ROW_LOCAL || row->change == CHANGE_STATE || row->type->is_ref ||
+                    !row_counts(row, &link->master->chosen) ||
                     !random_chance(maker->random, 6) || !choose_value(maker, link, row, &value))
                         continue;
                 if (!begun)
@@ -519,8 +578,7 @@ static void add_link(Maker *maker, Made *link) {
                 buf_printf(maker->out, "        master: %s\n", link->master->name);
         if (link->peer && !link->far_end)
                 add_ref(maker, "peer", link, link->peer);
-        if (!link->far_end)
-                add_options(maker, link);
+        buf_add(maker->out, buf_text(&link->text));
         add_port(maker, link);
         add_vlans(maker, link);
         add_common(maker, link);
@@ -552,6 +610,7 @@ void random_network(Random *random, const RandomShape *shape, Buf *ret) {
         maker->addresses = (unsigned)random_below(random, 200);
         maker->identities = (unsigned)random_below(random, 100);
         make_links(maker);
+        choose_options(maker);
         add_space(maker, 0);
         if (maker->spaces > 1)
                 buf_add(ret, "namespaces:\n");
@@ -559,7 +618,9 @@ void random_network(Random *random, const RandomShape *shape, Buf *ret) {
                 buf_printf(ret, "  %s:\n", space_name(space));
                 add_space(maker, space);
         }
-        for (size_t i = 0; i < maker->n; i++)
+        for (size_t i = 0; i < maker->n; i++) {
                 buf_deinit(&maker->links[i].options);
+                buf_deinit(&maker->links[i].text);
+        }
         arena_deinit(&maker->arena);
 }
