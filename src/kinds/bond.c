@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <libmnl/libmnl.h>
 #include <linux/if_bonding.h>
 #include <linux/if_link.h>
 
@@ -17,6 +19,101 @@
         (MODE(BOND_MODE_ROUNDROBIN) | MODE(BOND_MODE_ACTIVEBACKUP) | MODE(BOND_MODE_XOR) | \
          MODE(BOND_MODE_BROADCAST))
 #define MODES_AD MODE(BOND_MODE_8023AD)
+
+#define TARGETS_MAX 16 /* BOND_MAX_ARP_TARGETS, BOND_MAX_NS_TARGETS of net/bonding.h */
+
+/* Targets: the list that is sent replaces the one that was there (bond_netlink.c bond_changelink). */
+
+/* By then the list that was in force is gone (bond_options.c _bond_option_arp_ip_target_add). */
+static bool is_refused(const Value *value) {
+        static const uint8_t any[16], loopback[16] = {[15] = 1}, broadcast[4] = {255, 255, 255, 255};
+
+        if (value->family == AF_INET)
+                return value->bytes[0] == 0 || memcmp(value->bytes, broadcast, 4) == 0;
+        return value->bytes[0] == 0xff || memcmp(value->bytes, any, 16) == 0 ||
+               memcmp(value->bytes, loopback, 16) == 0;
+}
+
+static int parse_target(const Row *row, ParseScope *scope, const char *text, uint8_t family,
+                        Value *ret) {
+        Value value = {};
+        int r = attr_parse_ip(row, scope, text, &value);
+
+        if (r != 0)
+                return r;
+        if (value.family != family) {
+                scope->reason = "is an address of the other family";
+                return ATTR_E_INVALID;
+        }
+        scope->reason = "is no address that could answer";
+        if (is_refused(&value))
+                return ATTR_E_INVALID;
+        *ret = value;
+        return 0;
+}
+
+static int ipv4_target_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {
+        return parse_target(row, scope, text, AF_INET, ret);
+}
+
+static int ipv6_target_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {
+        return parse_target(row, scope, text, AF_INET6, ret);
+}
+
+static int targets_put(const Row *row, const Value *value, PutScope *scope) {
+        struct nlattr *nest = put_nest(scope, row->nla);
+
+        if (!nest)
+                return -EMSGSIZE;
+        for (size_t i = 0; i < value->list.n; i++) {
+                const Value *target = &value->list.items[i];
+                int r = put_attr(scope, (uint16_t)i, target->bytes, ip_bytes(target->family));
+
+                if (r < 0)
+                        return r;
+        }
+        put_nest_end(scope, nest);
+        return 0;
+}
+
+static int get_targets(const Row *row, const GetScope *scope, uint8_t family, Value *ret) {
+        const struct nlattr *nest = get_attr(scope, row->nla, 0), *attr;
+        Value list = {};
+
+        if (!nest)
+                return ATTR_E_ABSENT;
+        mnl_attr_for_each_nested(attr, nest) {
+                Value item = {.family = family};
+
+                if (mnl_attr_get_payload_len(attr) < ip_bytes(family))
+                        return -EBADMSG;
+                memcpy(item.bytes, mnl_attr_get_payload(attr), ip_bytes(family));
+                if (value_append(row, scope->arena, &list, &item) < 0)
+                        return -ENOMEM;
+        }
+        *ret = list;
+        return 0;
+}
+
+static int ipv4_targets_get(const Row *row, const GetScope *scope, Value *ret) {
+        return get_targets(row, scope, AF_INET, ret);
+}
+
+static int ipv6_targets_get(const Row *row, const GetScope *scope, Value *ret) {
+        return get_targets(row, scope, AF_INET6, ret);
+}
+
+#define TARGETS                                                                      \
+        .name = "list of addresses", .shape = SHAPE_LIST, .format = attr_format_ip, \
+        .put = targets_put, .equal = attr_equal_ip
+
+static const AttrType attr_ipv4_targets = {
+        .syntax = "IPv4 addresses", .parse = ipv4_target_parse, .get = ipv4_targets_get, TARGETS,
+};
+
+static const AttrType attr_ipv6_targets = {
+        .syntax = "IPv6 addresses", .parse = ipv6_target_parse, .get = ipv6_targets_get, TARGETS,
+};
 
 static const Name modes[] = {
         {"balance-rr", BOND_MODE_ROUNDROBIN}, {"active-backup", BOND_MODE_ACTIVEBACKUP},
@@ -62,6 +159,10 @@ static const Row rows[] = {
           .doc = "Whether the driver's carrier is believed, rather than asked for by ioctl (always, from Linux 6.18 on)." },
         { .key = "arp-interval", .nla = IFLA_BOND_ARP_INTERVAL, .type = &attr_ms, .max = INT32_MAX, .when = "mode", .when_in = MODES_ARP, .def = "0s",
           .doc = "How often the targets are asked for by ARP to see whether a port works, instead of miimon; 0 is never." },
+        { .key = "arp-ip-targets", .nla = IFLA_BOND_ARP_IP_TARGET, .type = &attr_ipv4_targets, .flags = ROW_ABSENT_IS_DEF, .def = "[]",
+          .doc = "The addresses that are asked for by ARP, all of them: up to 16." },
+        { .key = "ns-ip6-targets", .nla = IFLA_BOND_NS_IP6_TARGET, .type = &attr_ipv6_targets, .flags = ROW_ABSENT_IS_DEF, .def = "[]",
+          .doc = "The addresses that are asked for by neighbour discovery, all of them: up to 16 (Linux 5.18)." },
         { .key = "arp-validate", .nla = IFLA_BOND_ARP_VALIDATE, .type = &attr_enum32, .names = arp_validate, .when = "mode", .when_in = MODES_ARP, .def = "none",
           .doc = "On which ports ARP packets must be such as were asked for to count." },
         { .key = "arp-all-targets", .nla = IFLA_BOND_ARP_ALL_TARGETS, .type = &attr_enum32, .names = arp_all_targets, .def = "any",
@@ -126,6 +227,12 @@ static bool is_set(const AttrSet *options, const char *key) {
         return value && value->number;
 }
 
+static bool is_too_long(const AttrSet *options, const char *key) {
+        const Value *list = attrset_get(options, key);
+
+        return list && list->list.n > TARGETS_MAX;
+}
+
 /* The kernel would round them down (bond_options.c _bond_option_delay_set). */
 static const char *odd_delay(const AttrSet *options) {
         static const char *const keys[] = {"updelay", "downdelay", "peer-notify-delay"};
@@ -153,6 +260,12 @@ static int verify(const AttrSet *common _unused_, const AttrSet *options, const 
         if (is_set(options, "miimon") && is_set(options, "arp-validate")) {
                 *ret_key = "arp-validate";
                 *ret_reason = "with miimon there is no ARP to be validated";
+                return 1;
+        }
+        if (is_too_long(options, "arp-ip-targets") || is_too_long(options, "ns-ip6-targets")) {
+                *ret_key = is_too_long(options, "arp-ip-targets") ? "arp-ip-targets"
+                                                                  : "ns-ip6-targets";
+                *ret_reason = "there can be 16";
                 return 1;
         }
         if (odd) {
