@@ -102,6 +102,7 @@ enum {
         KIND_NO_ARP = 1 << 20,         /* comes without ARP and multicast */
         KIND_MAC_ONCE = 1 << 21,       /* its MAC can be set only while it is made */
         KIND_PORTS_DOWN = 1 << 24,     /* takes ports that are down, sets them up, lends them its MAC */
+        KIND_OWN_FDB = 1 << 30,        /* has a forwarding table of its own */
         KIND_L3_MASTER = 1 << 23,      /* ports keep addresses and rx handler; are cycled for it */
         KIND_REPLACES = 1 << 22,       /* a change resets all options that are not sent with it */
 };
@@ -157,6 +158,8 @@ typedef struct LinkKind {
         const char *filtering;
         const char *default_vid; /* … the number of the one that each begins with, or 0 … */
         const char *tunnelling;  /* … and the boolean option of ports that lets them have tunnels */
+        /* KIND_OWN_FDB: the options that entries take over, unless they say otherwise. */
+        const char *fdb_vni, *fdb_port;
         const char *doc;
         /*
          * Rules between rows of one declared link. Returns 0, or > 0 with the row at fault and
@@ -281,6 +284,18 @@ typedef struct ObjectType {
         size_t attributes; /* numbers below this are taken apart */
         /* Non-zero: stands in this nest of the link's own message, an attribute for each. */
         uint16_t nest;
+        /* On links: fills in what is as the link has it, of what is wanted and of what is there. */
+        void (*fit)(struct Object *object, const struct Link *link);
+        /* Whether it is there without anybody's doing: not worth a line in an export. */
+        bool (*is_natural)(const struct Object *object, const struct Link *link);
+        /* Why it can't be on that link, given the files; NULL: it can. */
+        const char *(*misplaced)(const struct Object *object, const struct Link *link);
+        /* Whether it is the master's, and goes when the link gets another one. */
+        bool (*of_master)(const AttrSet *set);
+        /* NLM_F_* with which it is made; NULL: CREATE and EXCL. */
+        uint16_t (*create)(const AttrSet *set);
+        /* A request for what is in its place (EEXIST): what comes and goes by itself gives way. */
+        int (*look)(PutScope *scope, const AttrSet *set);
         /* Fills in what a file leaves out, once all links are known. 0 or < 0. */
         int (*complete)(struct Object *object, const struct Namespace *netns);
         /* Rules between rows of one object; as LinkKind.verify. */
@@ -295,7 +310,7 @@ typedef struct ObjectType {
 } ObjectType;
 
 extern const ObjectType object_address, object_altname, object_link_sysctl, object_sysctl;
-extern const ObjectType object_route, object_rule, object_neighbour;
+extern const ObjectType object_route, object_rule, object_neighbour, object_fdb;
 extern const ObjectType *const object_types[];
 extern const size_t object_types_n;
 const ObjectType *object_type_find(const char *key, uint32_t flag); /* NULL: unknown */

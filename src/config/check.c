@@ -477,6 +477,13 @@ static void check_conditions(Check *check, const Link *link, const AttrSet *set,
         }
 }
 
+static void place_object(Check *check, const Link *link, const Object *object) {
+        const char *reason = object->type->misplaced ? object->type->misplaced(object, link) : NULL;
+
+        if (reason)
+                check_problem(check, link, object->type->schema.name, object->at, "%s", reason);
+}
+
 static void check_link(Check *check, const Link *link) {
         const Link *master = link_master(link);
 
@@ -499,8 +506,11 @@ static void check_link(Check *check, const Link *link) {
         check_peer(check, link);
         check_ipv6(check, link);
         verify_link(check, link);
-        for (const Object *object = link->objects; object; object = object->next)
+        for (const Object *object = link->objects; object; object = object->next) {
+                check_refs(check, link, &object->set, object->type->schema.name);
                 verify_object(check, link, object);
+                place_object(check, link, object);
+        }
 }
 
 /* Routes leave by links of their own namespace. */

@@ -371,6 +371,8 @@ static bool object_is_worth(const Link *link, const Object *object, bool all) {
                 return true;
         if ((dynamic && dynamic->number) || is_loopback_address(link, object))
                 return false;
+        if (link && object->type->is_natural && object->type->is_natural(object, link))
+                return false;
         if (protocol && protocol->number >= IFAPROT_KERNEL_LO &&
             protocol->number <= IFAPROT_KERNEL_LL)
                 return false;
@@ -382,8 +384,9 @@ static bool object_row_is_worth(Export *export, const Link *link, const Object *
         const Value *value = &object->set.values[i];
 
         if (row->change == CHANGE_KEY)
-                return attrset_has(&object->set, i) && !equals_default(export, row, value);
-        if (!row_is_worth(export, &object->set, i))
+                return attrset_has(&object->set, i) && !(object->set.implied & ROW_BIT(i)) &&
+                       !equals_default(export, row, value);
+        if (!row_is_worth(export, &object->set, i) || object->set.implied & ROW_BIT(i))
                 return false;
         /* The kernel's choice again: a label is the link's name, a scope the whole world. */
         if (!row->def && row->type->is_text && link && streq(value->text, link->name))

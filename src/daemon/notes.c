@@ -167,9 +167,11 @@ static bool op_rests(const Op *op, bool ours) {
                 return !ours;
         case OP_OBJECT_ADD:
         case OP_OBJECT_SET:
-                /* Addresses carry our protocol; alternative names nothing. */
+                /* Addresses carry our protocol; others nothing. */
                 return op->object->type->transport == TRANSPORT_SYSCTL ||
-                       (!ours && !(op->object->type->flags & OBJECT_WHOLE) && (op->type == OP_OBJECT_SET || op->object->type->nest != 0));
+                       (!ours && !(op->object->type->flags & OBJECT_WHOLE) &&
+                        (op->type == OP_OBJECT_SET ||
+                         schema_find(&op->object->type->schema, "protocol") < 0));
         case OP_NETNS_DEL:
         case OP_LINK_ADD:
         case OP_LINK_DEL:

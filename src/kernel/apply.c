@@ -554,6 +554,28 @@ static int apply_sysctl(Applier *applier) {
         return r;
 }
 
+static int take_ifindex(const struct nlmsghdr *message, void *userdata) {
+        const ObjectType *type = message_type(message);
+        int *ret = userdata;
+
+        *ret = type ? message_ifindex(message, type) : 0;
+        return 0;
+}
+
+/* What was learned is in the place of what is wanted: nobody's, and it would be gone in minutes. */
+static int take_over(Applier *applier, int ifindex, int r) {
+        Op replacing = *applier->op;
+        int there = 0;
+
+        if (encode_look(applier_request(applier), applier->op, ifindex) < 0 ||
+            netlink_get(applier->space->netlink, applier->request.scope.message, take_ifindex,
+                        &there) != 0 || there >= 0)
+                return r;
+        *applier->result = (OpResult){};
+        replacing.type = OP_OBJECT_SET;
+        return applier_send(applier, encode_object(applier_request(applier), &replacing, ifindex));
+}
+
 static int apply_object(Applier *applier) {
         const Op *op = applier->op;
         int ifindex = 0, r = 0;
@@ -564,6 +586,8 @@ static int apply_object(Applier *applier) {
                 r = applier_ifindex(applier, &ifindex);
         if (r == 0)
                 r = applier_send(applier, encode_object(applier_request(applier), op, ifindex));
+        if (r == -EEXIST && op->type == OP_OBJECT_ADD && op->object->type->look)
+                r = take_over(applier, ifindex, r);
         if (op_is_entry(op) && applier->space->watch)
                 cache_mark_space(applier->space->cache);
         if (r == 0 && op->object->type->nest)

@@ -179,6 +179,8 @@ static int decode_entry(Place *place, CachedLink *entry) {
                         type = message_type(message);
                         r = type ? decode_object(place->netns, entry->link, type, message, &object)
                                  : -EBADMSG;
+                        if (r == 0 && type->fit && entry->link)
+                                type->fit(object, entry->link);
                 }
                 if (r != 0)
                         return r;

@@ -295,6 +295,15 @@ static RowSet sent_rows(const AttrSet *set) {
         return rows;
 }
 
+int encode_look(Request *request, const Op *op, int ifindex) {
+        const ObjectType *type = op->object->type;
+        int r;
+
+        begin(request, type->message_get, 0, type->header_size);
+        r = type->begin(&request->scope, ifindex);
+        return r < 0 ? r : type->look(&request->scope, &op->object->set);
+}
+
 /* What is changed is replaced as a whole: an address without its lifetimes would last for ever. */
 int encode_object(Request *request, const Op *op, int ifindex) {
         const ObjectType *type = op->object->type;
@@ -305,7 +314,9 @@ int encode_object(Request *request, const Op *op, int ifindex) {
         int r;
 
         if (op->type == OP_OBJECT_ADD)
-                flags = NLM_F_CREATE | (type->flags & OBJECT_TAKES ? NLM_F_REPLACE : NLM_F_EXCL);
+                flags = type->create ? type->create(set)
+                                     : NLM_F_CREATE | (type->flags & OBJECT_TAKES ? NLM_F_REPLACE
+                                                                                  : NLM_F_EXCL);
         else if (op->type == OP_OBJECT_SET)
                 flags = NLM_F_REPLACE;
         begin(request, del ? type->message_del : type->message_new, flags, type->header_size);

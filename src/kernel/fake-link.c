@@ -7,10 +7,7 @@
 
 #include "kernel/fake.h"
 
-#include "mvnet/vlans.h"
-
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 int fake_find(FakeKernel *kernel, const Op *op, OpResult *result, Link **ret) {
@@ -524,43 +521,6 @@ static int check_ref(const Link *link, const Value *value) {
         return other == link || link_master(other) != link_master(link) ? -EINVAL : 0;
 }
 
-/* Whoever still has the old one as it was given, and not the new one, gets that in its place. */
-static int move_default_vid(FakeKernel *kernel, Link *link, unsigned from, unsigned to) {
-        const Vlan given = {.there = true, .pvid = true, .untagged = true};
-        VlanTable *table = calloc(1, sizeof(VlanTable));
-        int r = table ? 0 : -ENOMEM;
-
-        if (r == 0)
-                vlans_read(&link->vlans.values[0], table);
-        if (r == 0 && from && !(table->at[from].pvid && table->at[from].untagged))
-                to = from = 0;
-        if (r == 0 && to && table->at[to].there)
-                to = from = 0;
-        if (from)
-                table->at[from] = (Vlan){};
-        for (unsigned vid = 1; to && vid < VLANS_N; vid++)
-                table->at[vid].pvid = false;
-        if (to)
-                table->at[to] = given;
-        if (r == 0)
-                r = vlans_list(table, &kernel->world->arena, &link->vlans.values[0]);
-        free(table);
-        return r;
-}
-
-/* __br_vlan_set_default_pvid(), br_vlan_disable_default_pvid() */
-static int change_default_vid(FakeKernel *kernel, Link *bridge, size_t at, const Value *value) {
-        unsigned from = (unsigned)bridge->options.values[at].number, to = (unsigned)value->number;
-        int r = 0;
-
-        if (from != to)
-                for (Link *link = bridge->netns->links; link; link = link->hh.next)
-                        if (r == 0 && link_vlan_bridge(link) == bridge)
-                                r = move_default_vid(kernel, link, from, to);
-        bridge->options.values[at] = *value;
-        return r;
-}
-
 /* One that is no port is remembered, but not reported: for a plan that is as good as refused. */
 static int check_own_port(const Link *link, const Value *value) {
         const Link *port = value->ref.link ? namespace_find_link(link->netns, value->ref.link) : NULL;
@@ -593,7 +553,7 @@ static int change_row(FakeKernel *kernel, Link *link, AttrSet *to, size_t at, co
                 r = check_ref(link, value);
         if (r == 0 && to == &link->options && link->kind->default_vid &&
             streq(row->key, link->kind->default_vid))
-                return change_default_vid(kernel, link, at, value);
+                return fake_change_default_vid(kernel, link, at, value);
         if (r == 0)
                 r = take_value(kernel, to, at, value);
         return r < 0 ? r : set_siblings(kernel, link, row, value);

@@ -369,19 +369,6 @@ static int cycle(FakeKernel *kernel, Link *link, const Link *master) {
         return r < 0 ? r : fake_up(kernel, link);
 }
 
-/* nbp_vlan_init(), br_vlan_init(). */
-int fake_begin_vlans(FakeKernel *kernel, Link *link, const Link *bridge) {
-        Value list;
-
-        if (!bridge->kind || !bridge->kind->filtering)
-                return 0;
-        if (link_set_vlans(link) < 0 ||
-            link_default_vlans(bridge, &kernel->world->arena, &list) < 0)
-                return -ENOMEM;
-        attrset_set(&link->vlans, 0, list);
-        return 0;
-}
-
 /* bond_main.c bond_enslave(): the first port's address is the master's, then the master's theirs. */
 static int lend(FakeKernel *kernel, Link *link, Link *master) {
         FakeLink *fake = fake_link(kernel, link), *lender = fake_link(kernel, master);
@@ -430,6 +417,11 @@ int fake_release(FakeKernel *kernel, Link *link) {
         link->port = (AttrSet){};
         if (link_vlan_bridge(link) != link)
                 link->vlans = (AttrSet){};
+        for (Object *object = link->objects, *next; object; object = next) {
+                next = object->next;
+                if (object->type->of_master && object->type->of_master(&object->set))
+                        object_remove(&link->objects, &link->last, object);
+        }
         /* nbp_backup_clear() */
         FOREACH_LINK(kernel, other)
                 for (size_t i = 0; other->port.schema && i < schema_size(other->port.schema); i++)

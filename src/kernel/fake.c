@@ -335,6 +335,8 @@ static int check_object(FakeKernel *kernel, const Namespace *netns, const Link *
                 return fake_refuse(result, -EEXIST, NULL, "it is there already");
         if (object->type == &object_altname && fake_name_taken(netns, object->set.values[0].text))
                 return fake_refuse(result, -EEXIST, NULL, "the name is in use");
+        if (link && object->type->of_master)
+                return fake_check_fdb(link, object, result);
         if (object->type != &object_address || !address || !link)
                 return 0;
         if (address->family == AF_INET6 && link->common.values[LINK_MTU].number < 1280)
@@ -359,6 +361,8 @@ static int object_add(FakeKernel *kernel, const Op *op, Namespace *netns, Link *
         object->set.at = NULL;
         object->set.implied = 0;
         r = fake_fill(kernel, &object->set, false);
+        if (object->type->fit && link)
+                object->type->fit(object, link);
         if (r == 0 && object->type == &object_address)
                 r = describe_address(kernel, link, object, PROTOCOL_OURS);
         else if (r == 0 && schema_find(object->set.schema, "protocol") >= 0)
@@ -564,17 +568,9 @@ static int dump_objects(const Object *from, const Object *asked, const Network *
                 if (!object ||
                     dump_set(&from->set, scope, &netns->network->arena, &object->set) < 0)
                         return -ENOMEM;
+                object->set.implied = from->set.implied;
         }
         return 0;
-}
-
-/* Those of a bridge that does not filter are there, and nobody asks for them. */
-static bool filters_vlans(const Link *link) {
-        const Link *bridge = link_vlan_bridge(link);
-        const Value *filtering = bridge ? attrset_get(&bridge->options, bridge->kind->filtering)
-                                        : NULL;
-
-        return filtering && filtering->number;
 }
 
 static int dump_link(const Link *from, const Network *scope, const Link *asked, Namespace *netns) {
@@ -584,7 +580,7 @@ static int dump_link(const Link *from, const Network *scope, const Link *asked, 
         if (!link || dump_set(&from->common, scope, arena, &link->common) < 0 ||
             dump_set(&from->options, scope, arena, &link->options) < 0 ||
             dump_set(&from->port, scope, arena, &link->port) < 0 ||
-            (filters_vlans(from) && dump_set(&from->vlans, scope, arena, &link->vlans) < 0))
+            (fake_filters_vlans(from) && dump_set(&from->vlans, scope, arena, &link->vlans) < 0))
                 return -ENOMEM;
         link->kind = from->kind_name ? from->kind : NULL;
         link->kind_name = arena_strdup(arena, from->kind_name);

@@ -75,14 +75,22 @@ int fake_change_mtu(FakeKernel *kernel, Link *link, uint64_t mtu, bool by_user);
 int fake_change_mac(FakeKernel *kernel, Link *link, const uint8_t mac[6]);
 int fake_enslave(FakeKernel *kernel, Link *link, Link *master);
 int fake_release(FakeKernel *kernel, Link *link);
-/* What a bridge, or a port of it, begins with. 0 or -ENOMEM. */
-int fake_begin_vlans(FakeKernel *kernel, Link *link, const Link *bridge);
 /* With its children and its far end, wherever they are. 0 or -ENOMEM. */
 int fake_destroy(FakeKernel *kernel, Link *link);
 /* Whoever names the link by `from` now names it by `to`; a `to` without link is nobody. */
 void fake_rename_refs(FakeKernel *kernel, Ref from, Ref to);
 /* Gives a link what every link has, as far as it is not there: also to those put there by hand. */
 int fake_complete(FakeKernel *kernel, Link *link);
+
+/* fake-bridge.c: what bridges keep. */
+
+/* What a bridge, or a port of it, begins with. 0 or -ENOMEM. */
+int fake_begin_vlans(FakeKernel *kernel, Link *link, const Link *bridge);
+/* Another default for those that have the old one; `at` is the option. 0 or -ENOMEM. */
+int fake_change_default_vid(FakeKernel *kernel, Link *bridge, size_t at, const Value *value);
+/* Whether its VLANs are in force, so that somebody asks for them. */
+bool fake_filters_vlans(const Link *link);
+int fake_check_fdb(const Link *link, const Object *object, OpResult *result);
 
 /* fake-link.c: requests. */
 

@@ -218,6 +218,8 @@ int encode_link_group(Request *request, int ifindex, uint32_t group);
 int encode_link_del(Request *request, int ifindex);
 int encode_group_del(Request *request, uint32_t group);
 int encode_object(Request *request, const Op *op, int ifindex);
+/* What is in the place of an object, of a type that can tell. */
+int encode_look(Request *request, const Op *op, int ifindex);
 /* For kernel/vlans.c: a message about a link, of that family. */
 int encode_bridge(Request *request, uint16_t type, int ifindex);
 /* Appended by put_peer: the far end's header, name and rows, and its namespace unless < 0. */

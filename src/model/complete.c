@@ -112,10 +112,12 @@ static int complete_rows(Network *network, Object *object) {
         return 0;
 }
 
-static int complete_objects(Namespace *netns, Object *objects) {
+static int complete_objects(Namespace *netns, const Link *link, Object *objects) {
         int r = 0;
 
         for (; r == 0 && objects; objects = objects->next) {
+                if (link && objects->type->fit)
+                        objects->type->fit(objects, link);
                 if (objects->type->complete)
                         r = objects->type->complete(objects, netns);
                 if (r == 0 && objects->type->flags & OBJECT_WHOLE)
@@ -137,10 +139,10 @@ int network_complete(Network *network, const uint8_t seed[16]) {
                                 return -ENOMEM;
                 }
         for (Namespace *netns = network->namespaces; netns; netns = netns->hh.next) {
-                int r = complete_objects(netns, netns->objects);
+                int r = complete_objects(netns, NULL, netns->objects);
 
                 for (Link *link = netns->links; r == 0 && link; link = link->hh.next)
-                        r = complete_objects(netns, link->objects);
+                        r = complete_objects(netns, link, link->objects);
                 if (r < 0)
                         return r;
         }

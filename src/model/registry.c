@@ -22,6 +22,7 @@ const ObjectType *const object_types[] = {
         &object_neighbour,
         &object_route,
         &object_rule,
+        &object_fdb,
 };
 const size_t object_types_n = ELEMENTSOF(object_types);
 

@@ -126,6 +126,8 @@ static bool survives(const Planner *planner, const LinkPlan *link, const Object 
 
         if (link->changes_netns)
                 return have->type == &object_altname;
+        if (have->type->of_master && link->differ[SECTION_COMMON] & ROW_BIT(LINK_MASTER))
+                return !have->type->of_master(&have->set);
         if (address && address->family == 10 && is_cycled(planner, link))
                 return false;
         return !address || address->family != 10 /* AF_INET6 */ || link->no_state ||

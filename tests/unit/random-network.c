@@ -22,6 +22,7 @@ typedef struct Made {
         bool far_end;         /* comes with its peer, which says so */
         bool fixed;           /* takes its parent over */
         bool filters;         /* a bridge with VLANs */
+        unsigned vid;         /* one that it is said to be in, or 0 */
         const LinkKind *slot; /* the family that has its rx handler */
         bool absent;          /* on a NIC that is not there */
         unsigned state;       /* LINK_STATE_*, _ANY if it is left as found */
@@ -38,7 +39,7 @@ typedef struct Maker {
         Made links[LINKS_MAX];
         size_t n;
         unsigned spaces;
-        unsigned addresses, altnames, identities;
+        unsigned addresses, altnames, identities, macs;
         Buf *out;
 } Maker;
 
@@ -372,7 +373,7 @@ static void add_filtering(Maker *maker, const Made *link) {
                            vids[random_below(maker->random, ELEMENTSOF(vids))]);
 }
 
-static void add_vlans(Maker *maker, const Made *link) {
+static void add_vlans(Maker *maker, Made *link) {
         const Made *bridge = link->filters ? link : link->master;
         bool pvid = false;
         unsigned vid = 0;
@@ -385,6 +386,7 @@ static void add_vlans(Maker *maker, const Made *link) {
 
                 vid += 1 + (unsigned)random_below(maker->random, 6);
                 to = vid + (unsigned)random_below(maker->random, 4);
+                link->vid = vid;
                 if (random_chance(maker->random, 40)) {
                         buf_printf(maker->out, "%u-%u, ", vid, to);
                 } else if (random_chance(maker->random, 40)) {
@@ -549,10 +551,29 @@ static void add_addresses(Maker *maker, const Made *link) {
         }
 }
 
+/* In the table of the bridge, of which some ports are: each address once, but others next time. */
+static void add_fdb(Maker *maker, const Made *link) {
+        if (!link->master || !link_kind_is(link->master->kind, KIND_OWN_FDB) ||
+            random_chance(maker->random, 70))
+                return;
+        buf_add(maker->out, "        fdb:\n");
+        for (unsigned n = 1 + (unsigned)random_below(maker->random, 3); n > 0; n--) {
+                buf_printf(maker->out, "          - {mac: 02:bb:00:00:00:%02x", maker->macs++ % 256);
+                if (link->vid && random_chance(maker->random, 50))
+                        buf_printf(maker->out, ", vlan: %u", link->vid);
+                if (random_chance(maker->random, 30))
+                        buf_add(maker->out, ", state: permanent");
+                else if (random_chance(maker->random, 30))
+                        buf_add(maker->out, ", sticky: true");
+                buf_add(maker->out, "}\n");
+        }
+}
+
 static void add_objects(Maker *maker, const Made *link) {
         if (link->absent)
                 return;
         add_addresses(maker, link);
+        add_fdb(maker, link);
         if (random_chance(maker->random, 10))
                 buf_printf(maker->out, "        altnames: [alt-%s-%u]\n", link->name,
                            maker->altnames++ % 4);
@@ -608,6 +629,7 @@ void random_network(Random *random, const RandomShape *shape, Buf *ret) {
 
         maker->spaces = 1 + (unsigned)random_below(random, MIN(shape->namespaces + 1, SPACES_MAX));
         maker->addresses = (unsigned)random_below(random, 200);
+        maker->macs = (unsigned)random_below(random, 4);
         maker->identities = (unsigned)random_below(random, 100);
         make_links(maker);
         choose_options(maker);
