@@ -43,6 +43,10 @@ typedef struct Value {
                         struct Value *items;
                         size_t n;
                 } list;
+                struct {
+                        const char *name;   /* of the file; NULL: the kernel's */
+                        const uint8_t *key; /* SECRET_SIZE bytes; NULL: nobody has looked */
+                } secret;
         };
         uint8_t family;     /* AF_INET, AF_INET6: of an IP address */
         uint8_t length;     /* prefix length of an IP address */
@@ -116,6 +120,7 @@ enum {
         ROW_LOOSE = 1 << 20,        /* a link that need not be there */
         ROW_MERGES = 1 << 10,       /* a map that the kernel adds to: what goes is sent as zero */
         ROW_NO_PORTS = 1 << 14,     /* can be changed only while the link has no ports */
+        ROW_SECRET = 1 << 18,       /* what the kernel holds can't be said in a file: not exported */
         ROW_USERS = 1 << 17,        /* who uses it sets it, too: no drift once we have asked for it */
         ROW_NEEDED = 1 << 12, /* a reference to a link that must be there first */
         ROW_STEADY = 1 << 11, /* an address whose family, or absence, only a new object changes */
@@ -164,6 +169,12 @@ typedef enum Shape {
         _SHAPE_N,
 } Shape;
 
+/* A key, and its text in base64. */
+#define SECRET_SIZE 32
+#define SECRET_TEXT_SIZE 45
+bool secret_from_text(const char *text, uint8_t ret[SECRET_SIZE]);
+void secret_to_text(const uint8_t key[SECRET_SIZE], char ret[SECRET_TEXT_SIZE]);
+
 /* What parsing may need to know, and where it says what is wrong. */
 typedef struct ParseScope {
         Arena *arena;
@@ -172,6 +183,12 @@ typedef struct ParseScope {
         /* The number of a routing table by a name that is not built in; NULL: nobody knows any. */
         bool (*table)(const struct ParseScope *scope, const char *name, uint64_t *ret);
         const void *tables; /* for `table` */
+        /*
+         * Reads the one line of a file, `name` as it was written in `file`; without it, the name is
+         * all that is taken in. 0, ATTR_E_INVALID with the reason, or < 0.
+         */
+        int (*read_secret)(struct ParseScope *scope, const char *name, char ret[SECRET_TEXT_SIZE]);
+        const char *file;
 } ParseScope;
 
 /* Where an attribute goes: a message under construction, inside the nest its schema belongs in. */
@@ -186,6 +203,8 @@ typedef struct PutScope {
         int (*resolve_netns)(void *userdata, const char *netns, int *ret_nsid);
         /* Appends what makes the peer come into being with this link (ROW_MAKES_PEER). */
         int (*put_peer)(void *userdata, struct PutScope *scope, const Ref *peer);
+        /* An address of that host, as `bytes` and `family`. -EAGAIN: not yet. NULL: nobody can. */
+        int (*lookup)(void *userdata, const char *host, Value *ret);
         void *userdata;
 } PutScope;
 
@@ -220,6 +239,7 @@ struct AttrType {
         bool is_number;  /* min and max apply */
         bool is_text;    /* values are texts */
         bool is_bit;     /* one of several in a number, which is written as a whole */
+        bool is_secret;  /* values are of files that hold a secret */
         bool is_masked;  /* says which of its bits are meant: rows that share it need not be sent */
 
         const char *const *fields; /* of an element that can be a map, with scalars: its keys */
@@ -296,6 +316,8 @@ extern const AttrType attr_link, attr_lower, attr_peer;
 extern const AttrType attr_tun_owner;
 /* An address of the family that the message's header says. */
 extern const AttrType attr_ip;
+/* A file with a key in it. */
+extern const AttrType attr_secret_file;
 /* Of a character device: what is not said stays as it is. And its mode, octal. */
 extern const AttrType attr_device_owner, attr_mode;
 /* A namespace by name: IFLA_LINK_NETNSID. */
@@ -308,6 +330,11 @@ int attr_parse_bool(const Row *row, ParseScope *scope, const char *text, Value *
 int attr_parse_enum(const Row *row, ParseScope *scope, const char *text, Value *ret);
 int attr_parse_clock(const Row *row, ParseScope *scope, const char *text, Value *ret);
 int attr_parse_mac(const Row *row, ParseScope *scope, const char *text, Value *ret);
+int attr_parse_secret(const Row *row, ParseScope *scope, const char *text, Value *ret);
+void attr_format_secret(const Row *row, const Value *value, Buf *ret);
+int attr_put_secret(const Row *row, const Value *value, PutScope *scope);
+int attr_get_secret(const Row *row, const GetScope *scope, Value *ret);
+bool attr_equal_secret(const Row *row, const Value *wanted, const Value *have);
 void attr_format_bool(const Row *row, const Value *value, Buf *ret);
 void attr_format_enum(const Row *row, const Value *value, Buf *ret);
 void attr_format_clock(const Row *row, const Value *value, Buf *ret);

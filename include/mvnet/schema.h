@@ -298,6 +298,13 @@ typedef struct ObjectType {
         int (*look)(PutScope *scope, const AttrSet *set);
         /* Fills in what a file leaves out, once all links are known. 0 or < 0. */
         int (*complete)(struct Object *object, const struct Namespace *netns);
+        const LinkKind *only; /* links of this kind alone have such; NULL: all */
+        /*
+         * TRANSPORT_GENL: one is an entry of this list in messages of its kind's family; and the
+         * u32 of an entry that says what becomes of it, when it is sent and when it goes.
+         */
+        uint16_t list, list_flags;
+        uint32_t list_new, list_del;
         /* Rules between rows of one object; as LinkKind.verify. */
         int (*verify)(const AttrSet *set, const char **ret_key, const char **ret_reason);
         /* Whether one request can put another in its place; NULL: it can, where rows allow it. */
@@ -311,6 +318,7 @@ typedef struct ObjectType {
 
 extern const ObjectType object_address, object_altname, object_link_sysctl, object_sysctl;
 extern const ObjectType object_route, object_rule, object_neighbour, object_fdb;
+extern const ObjectType object_wireguard_peer; /* of one kind, in its file */
 extern const ObjectType *const object_types[];
 extern const size_t object_types_n;
 const ObjectType *object_type_find(const char *key, uint32_t flag); /* NULL: unknown */

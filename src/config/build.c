@@ -157,6 +157,11 @@ static int build_link_key(LinkBuild *lb, const Node *node) {
 
         if (row >= 0)
                 return build_common(lb, row, node);
+        if (type && type->only && type->only != kind) {
+                if (!lb->kind_wrong)
+                        link_key_unknown(lb->build, kind, node);
+                return 0;
+        }
         if (type)
                 return build_objects(lb->build, lb->link->netns, lb->link, type, node);
         if (node_is_null(node))

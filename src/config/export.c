@@ -195,7 +195,8 @@ static bool is_usual(const AttrSet *set, const Row *row, const Value *value) {
 static bool row_is_worth(Export *export, const AttrSet *set, size_t i) {
         const Row *row = schema_row(set->schema, i);
 
-        if (!attrset_has(set, i) || row->change == CHANGE_STATE || row->flags & ROW_LOCAL)
+        if (!attrset_has(set, i) || row->change == CHANGE_STATE ||
+            row->flags & (ROW_LOCAL | ROW_SECRET))
                 return false;
         return !equals_default(export, row, &set->values[i]) &&
                !is_usual(set, row, &set->values[i]);

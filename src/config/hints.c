@@ -104,7 +104,7 @@ static const char *const later_link_keys[] = {
 };
 static const char *const later_space_keys[] = {"nexthop-objects"};
 static const char *const later_kinds[] = {
-        "team", "netdevsim", "wireguard",
+        "team", "netdevsim",
 };
 
 static const Hint kind_words[] = {
@@ -117,7 +117,7 @@ static const Hint kind_words[] = {
         {"mac-vlan macvlan-bridge", "that is 'kind: macvlan'"},
         {"ip-vlan", "that is 'kind: ipvlan'"},
         {"tuntap", "that is 'kind: tun' or 'kind: tap'"},
-        {"wg", "that will be 'kind: wireguard'"},
+        {"wg", "that is 'kind: wireguard'"},
         {"ovs-bridge openvswitch", "Open vSwitch is left to ovs-vsctl"},
 };
 
@@ -238,10 +238,13 @@ static bool key_refused(Build *build, const Node *node, const char *const *later
 
 /* True if it is a key, but not of this link. */
 static bool key_misplaced(Build *build, const LinkKind *kind, const Node *node) {
+        const ObjectType *type = object_type_find(node->key, OBJECT_ON_LINK);
         const char *port = port_with_key(node->key);
         _cleanup_(buf_deinit) Buf kinds = {};
 
-        if (kinds_with_key(node->key, &kinds) > 0) {
+        if (type && type->only)
+                buf_add(&kinds, type->only->name);
+        if (kinds.size > 0 || kinds_with_key(node->key, &kinds) > 0) {
                 if (kind)
                         build_problem(build, node->key_at, "'%s' is not a key of %s", node->key,
                                       kind->name);

@@ -95,6 +95,8 @@ static int build_element(Build *build, const Row *row, const char *netns, const 
                 .netns = netns,
                 .table = tables_find,
                 .tables = build->tables,
+                .read_secret = secret_read,
+                .file = at.source ? at.source->name : NULL,
         };
         int r = row->type->parse(row, &scope, text, ret);
 

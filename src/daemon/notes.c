@@ -312,18 +312,29 @@ bool note_is_blind(const Record *record, const Network *have, const Op *op) {
         return !object_found(have, op) && !record_find(record, buf_text(&path));
 }
 
+static RowSet rows_to_know(const AttrSet *set) {
+        RowSet rows = 0;
+        size_t i;
+
+        ROWSET_FOREACH(i, set->present)
+                if (schema_row(set->schema, i)->flags & (ROW_USERS | ROW_SECRET))
+                        rows |= ROW_BIT(i);
+        return rows;
+}
+
 /* The rows of one request, of each of its sections in turn. False: no more. */
 static bool op_rows(const Op *op, const Network *have, bool ours, size_t step, RowNote *ret) {
         if (op->object) {
-                /* What is always sent as a whole has no rows to be put back. */
-                if (step > 0 || op->type == OP_OBJECT_DEL ||
-                    op->object->type->flags & OBJECT_WHOLE)
+                /* What is always sent as a whole has no rows to be put back, only to be known. */
+                if (step > 0 || op->type == OP_OBJECT_DEL)
                         return false;
                 ret->section = SECTION_COMMON;
                 ret->send = ret->wanted = &op->object->set;
                 ret->found = object_found(have, op);
                 ret->rows = op->type == OP_OBJECT_SET ? op->object_rows : op->object->set.present;
-                return true;
+                if (op->object->type->flags & OBJECT_WHOLE)
+                        ret->rows &= rows_to_know(&op->object->set);
+                return ret->rows != 0;
         }
         if ((op->type != OP_LINK_ADD && op->type != OP_LINK_SET) || step >= _SECTION_N)
                 return false;

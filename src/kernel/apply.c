@@ -584,7 +584,9 @@ static int apply_object(Applier *applier) {
                 return apply_sysctl(applier);
         if (op->link)
                 r = applier_ifindex(applier, &ifindex);
-        if (r == 0)
+        if (r == 0 && op->object->type->transport == TRANSPORT_GENL)
+                r = genl_object(applier, ifindex);
+        else if (r == 0)
                 r = applier_send(applier, encode_object(applier_request(applier), op, ifindex));
         if (r == -EEXIST && op->type == OP_OBJECT_ADD && op->object->type->look)
                 r = take_over(applier, ifindex, r);

@@ -101,6 +101,72 @@ static int decode_rows(AttrSet *set, const CachedMore *more, const GetScope *lik
         return r == -EBADMSG ? 0 : r;
 }
 
+/* Of one that does not fit into a message the next one tells the rest (wg_get_device_dump). */
+static int unite(Object *before, const Object *more, Arena *arena) {
+        size_t i;
+
+        ROWSET_FOREACH(i, more->set.present & before->set.present) {
+                const Row *row = schema_row(more->set.schema, i);
+                const Value *list = &more->set.values[i];
+
+                for (size_t j = 0; row->type->shape == SHAPE_LIST && j < list->list.n; j++)
+                        if (value_append(row, arena, &before->set.values[i],
+                                         &list->list.items[j]) < 0)
+                                return -ENOMEM;
+        }
+        return 0;
+}
+
+static int decode_entry(Link *link, const ObjectType *type, const struct nlattr *entry) {
+        Arena *arena = &link->netns->network->arena;
+        const struct nlattr *tb[ATTRS_MAX];
+        GetScope scope = {.arena = arena, .tb = tb, .tb_n = ELEMENTSOF(tb)};
+        Object like = {.type = type}, *object;
+        int r = attrs_parse_nest(entry, tb, ELEMENTSOF(tb));
+
+        if (r == 0)
+                r = attrset_init(&like.set, &type->schema, arena);
+        if (r == 0)
+                r = attrset_decode(&like.set, &scope);
+        if (r < 0)
+                return r;
+        object = object_find(link->objects, &like);
+        if (object)
+                return unite(object, &like, arena);
+        object = link_add_object(link, type);
+        if (!object)
+                return -ENOMEM;
+        object->set = like.set;
+        return 0;
+}
+
+static int decode_list(Link *link, const ObjectType *type, const CachedMore *more) {
+        const struct nlmsghdr *message = (const struct nlmsghdr *)more->messages;
+        int left = (int)more->size, r = 0;
+
+        for (; r == 0 && mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+                const struct nlattr *tb[ATTRS_MAX], *entry;
+
+                r = attrs_parse_message(message, GENL_HDRLEN, tb, ELEMENTSOF(tb));
+                if (r < 0 || !tb[type->list])
+                        continue;
+                mnl_attr_for_each_nested(entry, tb[type->list])
+                        if (r == 0)
+                                r = decode_entry(link, type, entry);
+        }
+        return r == -EBADMSG ? 0 : r;
+}
+
+static int decode_lists(Link *link, const CachedMore *more) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < object_types_n; i++)
+                if (object_types[i]->transport == TRANSPORT_GENL &&
+                    object_types[i]->only == link->kind)
+                        r = decode_list(link, object_types[i], more);
+        return r;
+}
+
 static int read_options(Place *place, CachedLink *entry) {
         const Genl *genl = entry->link->kind ? entry->link->kind->genl : NULL;
         CachedMore *more = &entry->more[MORE_OPTIONS];
@@ -115,7 +181,9 @@ static int read_options(Place *place, CachedLink *entry) {
                 return 0;
         if (!more->asked)
                 r = ask_genl(place, more, genl, entry->ifindex);
-        return r == 0 ? decode_rows(&entry->link->options, more, &scope, genl) : r;
+        if (r == 0)
+                r = decode_rows(&entry->link->options, more, &scope, genl);
+        return r == 0 ? decode_lists(entry->link, more) : r;
 }
 
 /* A port's are among those of its master. */

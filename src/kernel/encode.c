@@ -275,7 +275,7 @@ int encode_group_del(Request *request, uint32_t group) {
         return put_number(request, IFLA_GROUP, group);
 }
 
-static RowSet key_rows(const AttrSet *set) {
+RowSet request_key_rows(const AttrSet *set) {
         RowSet keys = 0;
         size_t i;
 
@@ -329,7 +329,7 @@ int encode_object(Request *request, const Op *op, int ifindex) {
                         return -EMSGSIZE;
         }
         r = request_rows(request, set,
-                         del && !(type->flags & OBJECT_DEL_WHOLE) ? key_rows(set)
+                         del && !(type->flags & OBJECT_DEL_WHOLE) ? request_key_rows(set)
                                                                   : sent_rows(set));
         if (op->type == OP_OBJECT_SET && __builtin_popcountll(op->object_rows) == 1)
                 request->only = schema_row(set->schema, (size_t)__builtin_ctzll(op->object_rows));

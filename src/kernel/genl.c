@@ -144,3 +144,36 @@ int genl_set(Applier *applier, int ifindex) {
 
         return applier_send_by(applier, applier->space->genl, r);
 }
+
+static int encode_entry(Applier *applier, int ifindex) {
+        const Op *op = applier->op;
+        const ObjectType *type = op->object->type;
+        bool del = op->type == OP_OBJECT_DEL;
+        PutScope *scope = &applier->request.scope;
+        uint32_t flags = del ? type->list_del : type->list_new;
+        struct nlattr *list, *entry;
+        int r = genl_begin(applier, type->only->genl, ifindex);
+
+        if (r < 0)
+                return r;
+        list = put_nest(scope, type->list);
+        entry = list ? put_nest(scope, 0) : NULL;
+        if (!entry)
+                return -EMSGSIZE;
+        r = put_attr(scope, type->list_flags, &flags, sizeof(flags));
+        if (r == 0)
+                r = request_rows(&applier->request, &op->object->set,
+                                 del ? request_key_rows(&op->object->set)
+                                     : op->object->set.present);
+        if (r == 0) {
+                put_nest_end(scope, entry);
+                put_nest_end(scope, list);
+        }
+        return r;
+}
+
+int genl_object(Applier *applier, int ifindex) {
+        int r = applier->op->object->type->only ? encode_entry(applier, ifindex) : -EINVAL;
+
+        return applier_send_by(applier, applier->space->genl, r);
+}

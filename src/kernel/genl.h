@@ -13,6 +13,8 @@ int genl_get(Space *space, const Genl *genl, int ifindex, NetlinkRow row,
 int genl_begin(Applier *applier, const Genl *genl, int ifindex);
 /* Carries out an OP_LINK_SET of such rows. 0 or < 0. */
 int genl_set(Applier *applier, int ifindex);
+/* Carries out an OP_OBJECT_* of such a type. 0 or < 0. */
+int genl_object(Applier *applier, int ifindex);
 
 /* The kind whose ports have these options, or NULL. */
 const LinkKind *port_kind(const Schema *port);

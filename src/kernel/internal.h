@@ -228,5 +228,8 @@ int encode_peer(Request *request, const Op *op, const char *name, int netns_fd);
 /* Appends rows, and remembers where they went. 0 or < 0. */
 int request_rows(Request *request, const AttrSet *set, RowSet rows);
 
+/* Those that say which object it is. */
+RowSet request_key_rows(const AttrSet *set);
+
 /* The row that the kernel's offset points at, or the only one; NULL: who knows. */
 const Row *request_row(const Request *request, uint32_t offset);

@@ -160,6 +160,18 @@ bool value_change_is_fixed(const Row *row, const Value *from, const Value *to) {
         return (a && a->fixed) || (b && b->fixed);
 }
 
+static int copy_secret(Arena *arena, const Value *value, Value *ret) {
+        uint8_t *key = value->secret.key ? arena_alloc(arena, SECRET_SIZE) : NULL;
+        char *name = arena_strdup(arena, value->secret.name);
+
+        if ((value->secret.key && !key) || (value->secret.name && !name))
+                return -ENOMEM;
+        if (key)
+                memcpy(key, value->secret.key, SECRET_SIZE);
+        *ret = (Value){.secret = {.name = name, .key = key}};
+        return 0;
+}
+
 static int copy_element(Arena *arena, const Row *row, const Value *value, Value *ret) {
         Value copy = *value;
 
@@ -172,6 +184,8 @@ static int copy_element(Arena *arena, const Row *row, const Value *value, Value 
                 copy.text = arena_strdup(arena, value->text);
                 if (!copy.text)
                         return -ENOMEM;
+        } else if (row->type->is_secret) {
+                return copy_secret(arena, value, ret);
         }
         *ret = copy;
         return 0;

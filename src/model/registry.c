@@ -23,6 +23,7 @@ const ObjectType *const object_types[] = {
         &object_route,
         &object_rule,
         &object_fdb,
+        &object_wireguard_peer,
 };
 const size_t object_types_n = ELEMENTSOF(object_types);
 

@@ -154,6 +154,46 @@ static void remove_surplus(Planner *planner, LinkPlan *link) {
         }
 }
 
+/* An export can't say them, so that nobody says them need not mean that they are to go. */
+static RowSet unsaid_secrets(const AttrSet *wanted) {
+        RowSet rows = 0;
+        size_t i;
+
+        ROWSET_FOREACH(i, wanted->implied)
+                if (schema_row(wanted->schema, i)->flags & ROW_SECRET)
+                        rows |= ROW_BIT(i);
+        return rows;
+}
+
+/*
+ * Rows that are left alone: what we have set to this already, and somebody who uses it to something
+ * else since; and secrets that nobody mentions, unless they are ours.
+ */
+static RowSet rows_let_be(const Planner *planner, const LinkPlan *link, const Object *wanted,
+                          RowSet differ) {
+        RowSet rows = unsaid_secrets(&wanted->set);
+        _cleanup_(buf_deinit) Buf path = {};
+        const RecordEntry *entry;
+        size_t i;
+
+        object_path(link->wanted, NULL, wanted, &path);
+        entry = record_find(planner->record, buf_text(&path));
+        ROWSET_FOREACH(i, entry ? differ : 0) {
+                const Row *row = schema_row(wanted->set.schema, i);
+                const RecordRow *recorded = record_row(entry, row->key);
+                _cleanup_(buf_deinit) Buf text = {};
+                bool same;
+
+                value_format(row, &wanted->set.values[i], &text);
+                same = recorded && streq_ptr(recorded->set, buf_text(&text));
+                if (row->flags & ROW_USERS && same)
+                        rows |= ROW_BIT(i);
+                else if (row->flags & ROW_SECRET && recorded && !same)
+                        rows &= ~ROW_BIT(i);
+        }
+        return rows;
+}
+
 void planner_objects(Planner *planner, LinkPlan *link) {
         remove_surplus(planner, link);
         for (const Object *wanted = link->wanted->objects; wanted; wanted = wanted->next) {
@@ -174,6 +214,8 @@ void planner_objects(Planner *planner, LinkPlan *link) {
                 if (sysctl)
                         differ |= unknown;
                 if (differ)
+                        differ &= ~rows_let_be(planner, link, wanted, differ);
+                if (differ)
                         change_object(planner, link, wanted, have, differ);
         }
 }
@@ -182,7 +224,8 @@ bool planner_objects_differ(const LinkPlan *link) {
         for (const Object *wanted = link->wanted->objects; wanted; wanted = wanted->next) {
                 const Object *have = object_find(link->have->objects, wanted);
 
-                if (!have || attrset_diff(&wanted->set, &have->set, true, NULL))
+                if (!have || attrset_diff(&wanted->set, &have->set, true, NULL) &
+                                     ~unsaid_secrets(&wanted->set))
                         return true;
         }
         for (const Object *have = link->have->objects; have; have = have->next)

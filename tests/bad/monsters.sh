@@ -71,3 +71,21 @@ made writable.yaml ': this file can be written by others'
 limit_was=$limit limit=$((limit > 0 ? 5000 : 0))
 made million-keys.yaml ':1000000:10: a999999: more than 1000000 values'
 limit=$limit_was
+
+# Secrets: not others' to read, and what they should be.
+(
+        cd "$tmp" || exit 2
+        mkdir keys
+        echo 'xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=' >keys/open.key
+        chmod 644 keys/open.key
+        (umask 077; echo 'xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8D=' >keys/short.key; mkdir keys/folder)
+        for key in open short folder missing; do
+                echo "interfaces: {wg0: {kind: wireguard, private-key-file: keys/$key.key}}" |
+                        sed 's/folder.key/folder/' >"secret-$key.yaml"
+        done
+)
+key=':1:55: interfaces.wg0.private-key-file:'
+made secret-open.yaml "$key 'keys/open.key' is a file that others can read or write"
+made secret-short.yaml "$key 'keys/short.key' is a file that holds no key: 32 bytes in base64"
+made secret-folder.yaml "$key 'keys/folder' is not a regular file"
+made secret-missing.yaml "$key 'keys/missing.key' can't be read: No such file or directory"

@@ -117,6 +117,8 @@ count_writes() {
 # writes_in FILE: the same, of what strace has written there. Which they are is in $work/writes.
 writes_in() {
         awk '
+                # Generic netlink: dumps, who is who (CTRL_CMD_GETFAMILY), TEAM_CMD_OPTIONS_GET.
+                /NLMSG_\?\?\?/ && (/nlmsg_flags=NLM_F_REQUEST\|0x300/ || /"\\x0[32]\\x01\\x00\\x00/) { next }
                 {
                         line = $0
                         while (match(line, /nlmsg_type=[A-Za-z0-9_x]+/)) {

@@ -148,7 +148,7 @@ static void check_listed(const Schema *schema) {
 
 static bool has_numbers(const Schema *schema) {
         for (size_t i = 0; i < schema->n; i++)
-                if (schema->rows[i].nla)
+                if (schema->rows[i].nla && row_told_by(&schema->rows[i]) == TRANSPORT_RTNL)
                         return true;
         return false;
 }

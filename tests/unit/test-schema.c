@@ -409,6 +409,7 @@ static void check_nonsense(_unused_ const Table *table, const Row *row) {
                 int r = value_parse(row, &scope, nonsense[i], &value);
 
                 if (r == 0 && !row->type->is_text && !row->type->is_ref && !row->type->is_netns &&
+                    !row->type->is_secret &&
                     row->type->shape == SHAPE_SCALAR)
                         complain("takes '%s'", nonsense[i]);
                 if (r == 0) {
@@ -495,13 +496,13 @@ static GetScope wire_end(Arena *arena) {
                           .arena = arena};
 }
 
-static bool is_rtnl(const Table *table) {
-        return !table->object || table->object->transport == TRANSPORT_RTNL;
+static bool is_netlink(const Table *table) {
+        return !table->object || table->object->transport != TRANSPORT_SYSCTL;
 }
 
 /* Rows whose values travel, and come back. */
 static bool goes_round(const Table *table, const Row *row) {
-        return is_rtnl(table) && table->schema != &match_schema &&
+        return is_netlink(table) && table->schema != &match_schema &&
                table->schema != &vlans_schema && !is_local(row) &&
                row->change != CHANGE_STATE && !(row->flags & (ROW_WRITE_ONLY | ROW_MAKES_PEER));
 }
@@ -683,7 +684,7 @@ static void check_no_room(const Table *table) {
         AttrSet set = {};
         RowSet rows = 0;
 
-        if (!is_rtnl(table))
+        if (!is_netlink(table))
                 return;
         assert_int_equal(attrset_init(&set, table->schema, &arena), 0);
         for (size_t i = 0; i < schema_size(table->schema); i++) {
@@ -716,7 +717,7 @@ static void test_no_room(_unused_ void **state) {
 
 /* Attributes of every length with anything in them are read, or are absent; nothing else. */
 static void check_odd(const Table *table) {
-        if (!is_rtnl(table) || table->schema == &match_schema)
+        if (!is_netlink(table) || table->schema == &match_schema)
                 return;
         for (size_t length = 0; length <= 40; length++) {
                 _cleanup_(arena_deinit) Arena arena = {};
@@ -757,7 +758,7 @@ static void check_empty(const Table *table) {
         GetScope get;
         size_t i;
 
-        if (!is_rtnl(table) || table->schema == &match_schema)
+        if (!is_netlink(table) || table->schema == &match_schema)
                 return;
         wire_begin(table, sizeof(wire.bytes));
         get = wire_end(&arena);
