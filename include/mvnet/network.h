@@ -150,6 +150,8 @@ Link *link_vlan_bridge(const Link *link);
 int link_default_vlans(const Link *bridge, Arena *arena, Value *ret);
 
 LinkState link_state(const Link *link);
+/* A port of a master that lends its ports an address and an MTU, and sets them up. */
+bool link_is_lent(const Link *link);
 /* As const as the link is. Of no link: an empty set. */
 AttrSet *link_section(const Link *link, Section section);
 bool link_is_physical(const Link *link); /* made by somebody else, in wanted */

@@ -227,13 +227,6 @@ static bool mac_is_from_port(const Link *link) {
         return false;
 }
 
-/* Its master's to say: the address and the MTU. */
-static bool is_lent(const Link *link) {
-        const Link *master = link_master(link);
-
-        return master && link_kind_is(master->kind, KIND_PORTS_DOWN);
-}
-
 static bool mac_is_worth(const Link *link) {
         static const uint8_t none[6]; /* a bridge that lost its last port */
         const Value *mac = &link->common.values[LINK_MAC];
@@ -247,7 +240,7 @@ static bool mac_is_worth(const Link *link) {
                 return link->has_permanent_mac &&
                        memcmp(mac->bytes, link->permanent_mac, sizeof(link->permanent_mac)) != 0;
         if (link_kind_is(link->kind, KIND_NO_MAC) || mac_is_from(link, link_lower(link)) ||
-            (is_lent(link) && mac_is_from(link, link_master(link))))
+            (link_is_lent(link) && mac_is_from(link, link_master(link))))
                 return false;
         if (link_kind_is(link->kind, KIND_MASTER))
                 return !mac_is_from_port(link);
@@ -258,7 +251,7 @@ static bool mtu_is_worth(const Link *link) {
         const Link *parent = link_lower(link);
         uint64_t mtu = link->common.values[LINK_MTU].number, usual_mtu = 0;
 
-        if (is_lent(link))
+        if (link_is_lent(link))
                 return mtu != link_master(link)->common.values[LINK_MTU].number;
         if (parent && attrset_has(&parent->common, LINK_MTU))
                 return mtu != parent->common.values[LINK_MTU].number;

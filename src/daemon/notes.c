@@ -203,6 +203,7 @@ typedef struct RowNote {
         const AttrSet *wanted; /* rows that are not in here are being undone, not set */
         const AttrSet *found;  /* where they were before, or NULL on what is ours */
         RowSet rows;
+        RowSet lent;           /* of what was found: not its own, and nothing to go back to */
 } RowNote;
 
 static int set_row(Store *store, const RowNote *note, size_t i) {
@@ -213,7 +214,9 @@ static int set_row(Store *store, const RowNote *note, size_t i) {
 
         note_row_key(note->send, note->section, i, &key);
         value_format(row, &note->send->values[i], &set);
-        if (found && found->schema == note->send->schema && attrset_has(found, i)) {
+        if (note->lent & ROW_BIT(i)) {
+                before = NULL;
+        } else if (found && found->schema == note->send->schema && attrset_has(found, i)) {
                 value_format(row, &found->values[i], &was);
                 before = buf_text(&was);
         } else if (found) {
@@ -343,6 +346,9 @@ static bool op_rows(const Op *op, const Network *have, bool ours, size_t step, R
         ret->wanted = link_section(op->item->wanted, ret->section);
         ret->found = ours ? NULL : link_section(op->item->have, ret->section);
         ret->rows = op->rows[step];
+        ret->lent = 0;
+        if (ret->section == SECTION_COMMON && op->item->have && link_is_lent(op->item->have))
+                ret->lent = ROW_BIT(LINK_MAC) | ROW_BIT(LINK_MTU);
         if (op->type == OP_LINK_SET && op->section == ret->section)
                 ret->rows |= op->effects;
         return true;

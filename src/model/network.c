@@ -288,6 +288,12 @@ Link *link_real_lower(const Link *link) {
         return lower;
 }
 
+bool link_is_lent(const Link *link) {
+        const Link *master = link_master(link);
+
+        return master && link_kind_is(master->kind, KIND_PORTS_DOWN);
+}
+
 LinkState link_state(const Link *link) {
         if (!attrset_has(&link->common, LINK_STATE))
                 return LINK_STATE_ANY;

@@ -143,12 +143,12 @@ const char *planner_reset_text(Planner *planner, const LinkPlan *link, const Row
 
 /* ports.c */
 void planner_judge_ports(Planner *planner); /* after all links: who leaves his master for a while */
-bool planner_is_lent(const Link *have);     /* its address, and being up, are its master's doing */
 /* Will be, or becomes, a port of a master that takes it only while it is down. */
 bool planner_is_taken(const Planner *planner, const LinkPlan *link);
 bool planner_joins(const Planner *planner, const LinkPlan *link);
 bool planner_returns(const Planner *planner, const LinkPlan *link); /* a dropped one, to such */
 bool planner_is_let_down(const Planner *planner, const LinkPlan *link); /* released, so it is down */
+bool planner_is_cycled(const Planner *planner, const LinkPlan *link); /* by coming or going */
 /* Before its old master changes, rather than with the rest. */
 bool planner_leaves_first(const Planner *planner, const LinkPlan *link);
 /* Of these options those that name a port which will be there. */

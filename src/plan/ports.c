@@ -17,12 +17,6 @@ static bool differs(const LinkPlan *link, LinkRow row) {
         return link->differ[SECTION_COMMON] & ROW_BIT(row);
 }
 
-bool planner_is_lent(const Link *have) {
-        const Link *master = have ? link_master(have) : NULL;
-
-        return master && link_kind_is(master->kind, KIND_PORTS_DOWN);
-}
-
 bool planner_is_taken(const Planner *planner, const LinkPlan *link) {
         const LinkPlan *master = planner_master(planner, link);
 
@@ -48,9 +42,19 @@ bool planner_is_let_down(const Planner *planner, const LinkPlan *link) {
         const Link *had = link->have && !link->create ? link_master(link->have) : NULL;
         const LinkPlan *master = planner_by_have(planner, had);
 
-        if (!planner_is_lent(link->have))
+        if (!had || !link_is_lent(link->have))
                 return false;
         return link->rejoins || differs(link, LINK_MASTER) || (master && master->remove);
+}
+
+/* The kernel sets it down and up again (vrf.c cycle_netdev). */
+bool planner_is_cycled(const Planner *planner, const LinkPlan *link) {
+        const LinkPlan *master = planner_master(planner, link);
+        const Link *had = link->have && !link->create ? link_master(link->have) : NULL;
+
+        return differs(link, LINK_MASTER) &&
+               (link_kind_is(had ? had->kind : NULL, KIND_L3_MASTER) ||
+                (master && link_kind_is(kind_of(master), KIND_L3_MASTER)));
 }
 
 bool planner_leaves_first(const Planner *planner, const LinkPlan *link) {

@@ -194,9 +194,25 @@ static void step_state(Planner *planner, const LinkPlan *link, bool up) {
                                (Value){.number = up ? LINK_STATE_UP : LINK_STATE_DOWN});
 }
 
-static bool comes_up(const LinkPlan *link) {
+static bool is_up(const LinkPlan *link) {
+        return attrset_has(&link->have->common, LINK_STATE) &&
+               link->have->common.values[LINK_STATE].number == LINK_STATE_UP;
+}
+
+/* An option that differs needs it to be down. */
+static bool must_be_down(const LinkPlan *link) {
+        return link->target && link->target->options.schema && is_up(link) &&
+               rows_where(&link->target->options, is_down_only) & link->differ[SECTION_OPTIONS];
+}
+
+/* At all or again. */
+static bool comes_up(const Planner *planner, const LinkPlan *link) {
+        if (planner_joins(planner, link) ||
+            (planner_is_cycled(planner, link) && link->have && is_up(link)))
+                return true;
         return link_state(link->wanted) == LINK_STATE_UP && !link->no_state &&
-               (link->create || link->differ[SECTION_COMMON] & ROW_BIT(LINK_STATE));
+               (link->create || link->differ[SECTION_COMMON] & ROW_BIT(LINK_STATE) ||
+                link->changes_netns || planner_is_let_down(planner, link) || must_be_down(link));
 }
 
 /* The parent's coming up takes these along, whatever was set (vlan.c vlan_device_event). */
@@ -209,7 +225,7 @@ bool planner_is_dragged_up(const Planner *planner, const LinkPlan *link) {
                 if (!link_kind_is(kind, KIND_UP_FOLLOWS) || (loose && loose->number))
                         return false;
                 link = planner_lower(planner, link);
-                if (link && comes_up(link))
+                if (link && comes_up(planner, link))
                         return true;
         }
         return false;
@@ -313,11 +329,6 @@ static RowSet unshared(Planner *planner, LinkPlan *link, RowSet rows) {
         return rows;
 }
 
-static bool is_up(const LinkPlan *link) {
-        return attrset_has(&link->have->common, LINK_STATE) &&
-               link->have->common.values[LINK_STATE].number == LINK_STATE_UP;
-}
-
 static void steps_state(Planner *planner, LinkPlan *link, bool cycled) {
         LinkState state = link_state(link->wanted);
         bool differs = link->differ[SECTION_COMMON] & ROW_BIT(LINK_STATE);
@@ -392,12 +403,15 @@ static void steps_changed(Planner *planner, LinkPlan *link) {
 
         if (link->target->options.schema) {
                 late = rows_where(&link->target->options, is_late);
-                cycle |= rows_where(&link->target->options, is_down_only) & options && is_up(link);
+                cycle |= must_be_down(link);
                 options = unshared(planner, link, options);
         }
         if (link->changes_netns)
                 common |= link->wanted->common.present & ROW_BIT(LINK_MASTER) & ~special;
         common |= overwritten(planner, link);
+        /* It gets its own back, whatever is said before: what that is, the next dump tells. */
+        if (let_down)
+                common &= ~(ROW_BIT(LINK_MAC) | ROW_BIT(LINK_MTU));
         early = (is_raised(link) ? ROW_BIT(LINK_MTU) : 0) |
                 (is_released(link) ? ROW_BIT(LINK_MASTER) : 0);
         step_set(planner, link, STAGE_EARLY, SECTION_COMMON, common & early);
@@ -428,12 +442,10 @@ static void steps_stays(Planner *planner, LinkPlan *link) {
                                                                       : STAGE_DETAIL;
         RowSet late = link->target->options.schema
                 ? rows_where(&link->target->options, is_late) & link->differ[SECTION_OPTIONS] : 0;
-        RowSet down = link->target->options.schema
-                ? rows_where(&link->target->options, is_down_only) : 0;
         RowSet lower = lower_rows(link), options = link->differ[SECTION_OPTIONS];
         bool joins = planner_returns(planner, link);
         RowSet apart = joins ? ROW_BIT(LINK_MASTER) | ROW_BIT(LINK_STATE) : 0;
-        bool cycle = (joins || down & options) && is_up(link);
+        bool cycle = (joins && is_up(link)) || must_be_down(link);
         bool up = link->target->common.values[LINK_STATE].number == LINK_STATE_UP;
 
         if (cycle)

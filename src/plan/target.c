@@ -331,7 +331,7 @@ static void aim_section(Planner *planner, LinkPlan *link, Section which) {
         if (!wanted->schema)
                 return;
         link->differ[which] = section_diff(planner, link, which, wanted, have);
-        if (which == SECTION_COMMON && planner_is_lent(link->have))
+        if (which == SECTION_COMMON && link_is_lent(link->have))
                 link->differ[which] &= ~(wanted->implied & ROW_BIT(LINK_MAC));
         ROWSET_FOREACH(i, wanted->present & (link->ours ? ~(RowSet)0 : ~wanted->implied))
                 overlay(planner, target, i, wanted->values[i]);
