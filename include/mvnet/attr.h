@@ -32,6 +32,7 @@ typedef struct Value {
                 uint64_t number;   /* booleans, enums, integers (signed ones two's complement) */
                 uint8_t bytes[16]; /* MAC and IP addresses, in network order */
                 const char *text;
+                struct Hop *hop; /* one of several ways of a route */
                 Ref ref;
                 struct {
                         int32_t ifindex, nsid;
@@ -254,6 +255,11 @@ struct AttrType {
         int (*get)(const Row *row, const GetScope *scope, Value *ret);
         /* Whether the kernel's `have` is what comes of asking for `wanted`; one element. */
         bool (*equal)(const Row *row, const Value *wanted, const Value *have);
+
+        /* For elements that are no plain values: their order, a copy, and the reference in them. */
+        int (*compare)(const Value *a, const Value *b);
+        int (*copy)(Arena *arena, const Value *value, Value *ret);
+        Value *(*ref_in)(const Value *value);
         /* Whether only a new object can make that change; NULL: `names` tell. */
         bool (*is_fixed)(const Row *row, const Value *from, const Value *to);
         /* NULL, or: makes one list of those that mean the same. 0, ATTR_E_INVALID, or < 0. */

@@ -125,6 +125,13 @@ typedef struct PlanForget {
         const char *key;
 } PlanForget;
 
+/* An object that carries our mark, and is as wanted, without the record knowing of it. */
+typedef struct PlanClaim {
+        struct PlanClaim *next;
+        const char *path;
+        uint64_t netns; /* the namespace's cookie */
+} PlanClaim;
+
 typedef struct Plan {
         Arena arena;
         PlanItem **items; /* in the order of the files, dropped ones last */
@@ -132,6 +139,7 @@ typedef struct Plan {
         Op **ops;         /* in the order to be carried out */
         size_t n_ops;
         size_t counts[_VERDICT_N];
+        PlanClaim *claims;
         PlanForget *forgets; /* what the record holds and is undone, or gone, already */
 } Plan;
 

@@ -514,22 +514,31 @@ static void check_link(Check *check, const Link *link) {
 }
 
 /* Routes leave by links of their own namespace. */
+static void check_object_ref(Check *check, const Row *row, const Ref *ref, Location at) {
+        if (!ref->link)
+                return;
+        if (streq(ref->netns, check->netns->name))
+                check_ref(check, NULL, row->key, ref, at);
+        else
+                check_problem(check, NULL, row->key, at,
+                              "is a link of another namespace; this is '%s'",
+                              check->netns->name);
+}
+
 static void check_object_refs(Check *check, const AttrSet *set) {
         size_t i;
 
         ROWSET_FOREACH(i, set->present) {
                 const Row *row = schema_row(set->schema, i);
-                const Ref *ref = &set->values[i].ref;
+                const Value *value = &set->values[i];
 
-                if (!row->type->is_ref || row->type->shape != SHAPE_SCALAR || !row_said(set, i) ||
-                    !ref->link || row->flags & ROW_LOOSE)
+                if (!row_said(set, i) || row->flags & ROW_LOOSE)
                         continue;
-                if (streq(ref->netns, check->netns->name))
-                        check_ref(check, NULL, row->key, ref, attrset_at(set, i));
-                else
-                        check_problem(check, NULL, row->key, attrset_at(set, i),
-                                      "is a link of another namespace; this is '%s'",
-                                      check->netns->name);
+                if (row->type->is_ref && row->type->shape == SHAPE_SCALAR)
+                        check_object_ref(check, row, &value->ref, attrset_at(set, i));
+                for (size_t j = 0; row->type->ref_in && j < value->list.n; j++)
+                        check_object_ref(check, row, &row->type->ref_in(&value->list.items[j])->ref,
+                                         attrset_at(set, i));
         }
 }
 

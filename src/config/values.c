@@ -148,7 +148,7 @@ static int spell_fields(Build *build, const Row *row, const Node *map, Buf *ret)
                         r = BUILD_E_PROBLEM;
                 } else if (!node_expect(build, child, NODE_SCALAR, NULL)) {
                         r = BUILD_E_PROBLEM;
-                } else if (strpbrk(child->text, ",:{}")) {
+                } else if (strpbrk(child->text, ",{}\"")) {
                         build_problem(build, child->at, "'%s' is not valid", child->text);
                         r = BUILD_E_PROBLEM;
                 } else if (!node_is_null(child)) {

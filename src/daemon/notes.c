@@ -638,13 +638,19 @@ bool notes_are_lost(const Record *record, const Plan *plan) {
         for (size_t i = 0; i < plan->n_items; i++)
                 if (is_unclaimed(record, plan->items[i]))
                         return true;
-        return false;
+        return plan->claims;
 }
 
 int notes_settle(Store *store, const Plan *plan) {
         for (const PlanForget *forget = plan->forgets; forget; forget = forget->next) {
                 int r = forget->key ? store_forget_row(store, forget->path, forget->key)
                                     : store_forget(store, forget->path);
+
+                if (r < 0)
+                        return r;
+        }
+        for (const PlanClaim *claim = plan->claims; claim; claim = claim->next) {
+                int r = store_made(store, claim->path, claim->netns, 0, true);
 
                 if (r < 0)
                         return r;

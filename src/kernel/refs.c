@@ -306,6 +306,12 @@ static int resolve_row(Place *place, CachedLink *from, const Row *row, Value *va
 
         if (row->type->is_netns)
                 return resolve_netns(place, from, value);
+        if (row->type->ref_in) {
+                for (size_t i = 0; r == 0 && i < value->list.n; i++)
+                        r = resolve_value(place, from, row->type->ref_in(&value->list.items[i]),
+                                          final);
+                return r;
+        }
         if (!row->type->is_ref)
                 return 0;
         if (row->type->shape == SHAPE_SCALAR)

@@ -17,6 +17,8 @@ static int compare_text(const char *a, const char *b) {
 int value_compare(const Row *row, const Value *a, const Value *b) {
         int r;
 
+        if (row->type->compare)
+                return row->type->compare(a, b);
         if (row->type->is_text)
                 return compare_text(a->text, b->text);
         if ((row->type->is_ref || row->type->is_netns) && !a->unresolved && !b->unresolved) {
@@ -137,11 +139,33 @@ void value_format(const Row *row, const Value *value, Buf *ret) {
         buf_addc(ret, map ? '}' : ']');
 }
 
+/* Elements with references were sorted by numbers, before these had names: any order will do. */
+static bool equal_in_any_order(const Row *row, const Value *wanted, const Value *have) {
+        uint64_t taken[4] = {};
+
+        if (have->list.n > 64 * ELEMENTSOF(taken))
+                return false;
+        for (size_t i = 0; i < wanted->list.n; i++) {
+                size_t j = 0;
+
+                while (j < have->list.n &&
+                       (taken[j / 64] >> (j % 64) & 1 ||
+                        !row->type->equal(row, &wanted->list.items[i], &have->list.items[j])))
+                        j++;
+                if (j == have->list.n)
+                        return false;
+                taken[j / 64] |= (uint64_t)1 << (j % 64);
+        }
+        return true;
+}
+
 bool value_equal(const Row *row, const Value *wanted, const Value *have) {
         if (row->type->shape == SHAPE_SCALAR)
                 return row->type->equal(row, wanted, have);
         if (wanted->list.n != have->list.n)
                 return false;
+        if (row->type->ref_in)
+                return equal_in_any_order(row, wanted, have);
         for (size_t i = 0; i < wanted->list.n; i++)
                 if (!row->type->equal(row, &wanted->list.items[i], &have->list.items[i]))
                         return false;
@@ -175,6 +199,8 @@ static int copy_secret(Arena *arena, const Value *value, Value *ret) {
 static int copy_element(Arena *arena, const Row *row, const Value *value, Value *ret) {
         Value copy = *value;
 
+        if (row->type->copy)
+                return row->type->copy(arena, value, ret);
         if ((row->type->is_ref || row->type->is_netns) && !value->unresolved) {
                 copy.ref.netns = arena_strdup(arena, value->ref.netns);
                 copy.ref.link = arena_strdup(arena, value->ref.link);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Routes: RTM_NEWROUTE. Those of a link are the namespace's, and only written under the link. */
 
+#include "model/route.h"
+
 #include "mvnet/network.h"
 
 #include <errno.h>
@@ -21,6 +23,8 @@ enum {
         ROUTE_SCOPE,
         ROUTE_FAMILY,
         ROUTE_VRF,
+        ROUTE_NEXTHOPS,
+        ROUTE_ONLINK,
 };
 
 static struct rtmsg *put_header(PutScope *scope) {
@@ -190,7 +194,7 @@ static bool has_target(uint8_t type) {
 }
 
 /* A gateway of the other family has an attribute of its own, with the family in front. */
-static int via_put(const Row *row, const Value *value, PutScope *scope) {
+int route_put_via(PutScope *scope, const Value *value) {
         struct rtmsg *header = put_header(scope);
         size_t size = ip_bytes(value->family);
         uint8_t wire[sizeof(struct rtvia) + 16];
@@ -199,22 +203,38 @@ static int via_put(const Row *row, const Value *value, PutScope *scope) {
         if (!header->rtm_family)
                 header->rtm_family = value->family;
         if (!size || value->family == header->rtm_family)
-                return size ? put_attr(scope, row->nla, value->bytes, size) : 0;
+                return size ? put_attr(scope, RTA_GATEWAY, value->bytes, size) : 0;
         other->rtvia_family = value->family;
         memcpy(other->rtvia_addr, value->bytes, size);
         return put_attr(scope, RTA_VIA, wire, sizeof(*other) + size);
 }
 
-static int via_get(const Row *row, const GetScope *scope, Value *ret) {
-        const struct nlattr *attr = get_attr(scope, RTA_VIA, sizeof(struct rtvia));
-        const struct rtvia *other = attr ? mnl_attr_get_payload(attr) : NULL;
+int route_get_via(const struct nlattr *gateway, const struct nlattr *via, uint8_t family,
+                  Value *ret) {
+        const struct rtvia *other = via && mnl_attr_get_payload_len(via) > sizeof(*other)
+                ? mnl_attr_get_payload(via) : NULL;
         size_t size = other ? ip_bytes((uint8_t)other->rtvia_family) : 0;
 
-        if (!size || mnl_attr_get_payload_len(attr) < sizeof(*other) + size)
-                return attr_get_ip(row, scope, ret);
-        *ret = (Value){.family = (uint8_t)other->rtvia_family};
-        memcpy(ret->bytes, other->rtvia_addr, size);
+        if (size && mnl_attr_get_payload_len(via) >= sizeof(*other) + size) {
+                *ret = (Value){.family = (uint8_t)other->rtvia_family};
+                memcpy(ret->bytes, other->rtvia_addr, size);
+                return 0;
+        }
+        size = ip_bytes(family);
+        if (!gateway || !size || mnl_attr_get_payload_len(gateway) < size)
+                return ATTR_E_ABSENT;
+        *ret = (Value){.family = family};
+        memcpy(ret->bytes, mnl_attr_get_payload(gateway), size);
         return 0;
+}
+
+static int via_put(const Row *row _unused_, const Value *value, PutScope *scope) {
+        return route_put_via(scope, value);
+}
+
+static int via_get(const Row *row, const GetScope *scope, Value *ret) {
+        return route_get_via(get_attr(scope, row->nla, 0), get_attr(scope, RTA_VIA, 0),
+                             get_header(scope)->rtm_family, ret);
 }
 
 static const AttrType attr_via = {
@@ -249,174 +269,6 @@ static const AttrType attr_dev = {
         .name = "link", .syntax = "LINK", .is_ref = true,
         .parse = dev_parse, .format = dev_format, .put = dev_put, .get = dev_get,
         .equal = dev_equal,
-};
-
-/* Metrics: a nest that the rows build up together. The bit's place is the number in there. */
-
-static uint16_t metric_nla(const Row *row) {
-        return (uint16_t)__builtin_ctzll(row->bit);
-}
-
-static struct nlattr *find_put(PutScope *scope, uint16_t nla) {
-        struct nlattr *attr;
-
-        mnl_attr_for_each(attr, scope->message, sizeof(struct rtmsg))
-                if (mnl_attr_get_type(attr) == nla)
-                        return attr;
-        return NULL;
-}
-
-static int metrics_put(const Row *row, PutScope *scope, const void *payload, size_t size) {
-        struct nlattr *nest = find_put(scope, row->nla);
-        int r;
-
-        if (!nest)
-                nest = put_nest(scope, row->nla);
-        if (!nest)
-                return -EMSGSIZE;
-        r = put_attr(scope, metric_nla(row), payload, size);
-        put_nest_end(scope, nest);
-        return r;
-}
-
-static const struct nlattr *metrics_get(const Row *row, const GetScope *scope, size_t size) {
-        const struct nlattr *nest = get_attr(scope, row->nla, 0), *attr;
-
-        if (!nest)
-                return NULL;
-        mnl_attr_for_each_nested(attr, nest)
-                if (mnl_attr_get_type(attr) == metric_nla(row) && mnl_attr_get_payload_len(attr) >= size)
-                        return attr;
-        return NULL;
-}
-
-static int metric32_put(const Row *row, const Value *value, PutScope *scope) {
-        uint32_t number = (uint32_t)value->number;
-
-        return number ? metrics_put(row, scope, &number, sizeof(number)) : 0;
-}
-
-static int metric32_get(const Row *row, const GetScope *scope, Value *ret) {
-        const struct nlattr *attr = metrics_get(row, scope, sizeof(uint32_t));
-
-        if (!attr)
-                return ATTR_E_ABSENT;
-        *ret = (Value){.number = mnl_attr_get_u32(attr)};
-        return 0;
-}
-
-static const AttrType attr_metric = {
-        .name = "number", .syntax = "a number", .size = 4, .is_number = true,
-        .parse = number_parse, .format = number_format,
-        .put = metric32_put, .get = metric32_get, .equal = attr_equal_number,
-};
-
-static int metric_bool_get(const Row *row, const GetScope *scope, Value *ret) {
-        int r = metric32_get(row, scope, ret);
-
-        if (r == 0)
-                ret->number = ret->number != 0;
-        return r;
-}
-
-static const AttrType attr_metric_bool = {
-        .name = "boolean", .syntax = "true or false",
-        .parse = attr_parse_bool, .format = attr_format_bool,
-        .put = metric32_put, .get = metric_bool_get, .equal = attr_equal_number,
-};
-
-/* The kernel counts round trips in eighths, and their variance in quarters, of a millisecond. */
-static uint64_t time_scale(const Row *row) {
-        return metric_nla(row) == RTAX_RTT ? 8 : metric_nla(row) == RTAX_RTTVAR ? 4 : 1;
-}
-
-static int time_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {
-        uint64_t ms;
-        int r = attr_parse_ms(scope, text, &ms);
-
-        if (r != 0)
-                return r;
-        if (ms > UINT32_MAX / time_scale(row)) {
-                scope->reason = "is out of range";
-                return ATTR_E_INVALID;
-        }
-        *ret = (Value){.number = ms * time_scale(row)};
-        return 0;
-}
-
-static void time_format(const Row *row, const Value *value, Buf *ret) {
-        uint64_t ms = value->number / time_scale(row);
-
-        if (ms % 1000 == 0)
-                buf_printf(ret, "%llus", (unsigned long long)ms / 1000);
-        else
-                buf_printf(ret, "%llums", (unsigned long long)ms);
-}
-
-static const AttrType attr_metric_time = {
-        .name = "duration", .syntax = "a duration",
-        .parse = time_parse, .format = time_format,
-        .put = metric32_put, .get = metric32_get, .equal = attr_equal_number,
-};
-
-static int text_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {
-        return attr_text.parse(row, scope, text, ret);
-}
-
-static void text_format(const Row *row, const Value *value, Buf *ret) {
-        attr_text.format(row, value, ret);
-}
-
-static bool text_equal(const Row *row, const Value *wanted, const Value *have) {
-        return attr_text.equal(row, wanted, have);
-}
-
-static int metric_text_put(const Row *row, const Value *value, PutScope *scope) {
-        return *value->text ? metrics_put(row, scope, value->text, strlen(value->text) + 1) : 0;
-}
-
-static int metric_text_get(const Row *row, const GetScope *scope, Value *ret) {
-        const struct nlattr *attr = metrics_get(row, scope, 1);
-        const char *text = attr ? mnl_attr_get_payload(attr) : NULL;
-
-        if (!attr)
-                return ATTR_E_ABSENT;
-        *ret = (Value){.text = arena_strndup(scope->arena, text,
-                                             strnlen(text, mnl_attr_get_payload_len(attr)))};
-        return ret->text ? 0 : -ENOMEM;
-}
-
-static const AttrType attr_metric_text = {
-        .name = "text", .is_text = true,
-        .parse = text_parse, .format = text_format,
-        .put = metric_text_put, .get = metric_text_get, .equal = text_equal,
-};
-
-/* Words that are bits of one number: an element is a bit. */
-static int bits_put(const Row *row, const Value *value, PutScope *scope) {
-        uint32_t bits = 0;
-
-        for (size_t i = 0; i < value->list.n; i++)
-                bits |= (uint32_t)value->list.items[i].number;
-        return bits ? metrics_put(row, scope, &bits, sizeof(bits)) : 0;
-}
-
-static int bits_get(const Row *row, const GetScope *scope, Value *ret) {
-        const struct nlattr *attr = metrics_get(row, scope, sizeof(uint32_t));
-        Value list = {};
-
-        for (const Name *name = row->names; attr && name->name; name++)
-                if (mnl_attr_get_u32(attr) & name->number &&
-                    value_append(row, scope->arena, &list, &(Value){.number = name->number}) < 0)
-                        return -ENOMEM;
-        *ret = list;
-        return 0;
-}
-
-static const AttrType attr_metric_bits = {
-        .name = "word", .shape = SHAPE_LIST,
-        .parse = attr_parse_enum, .format = attr_format_enum,
-        .put = bits_put, .get = bits_get, .equal = attr_equal_number,
 };
 
 /* Marks for reverse paths and accounting: to one realm, or from one to another. */
@@ -528,8 +380,10 @@ static const Row rows[] = {
                            .doc = "The address family, where no address tells it." },
         [ROUTE_VRF]    = { .key = "vrf", .type = &attr_vrf, .flags = ROW_LOCAL,
                            .doc = "The VRF whose table it is in." },
-        { .key = "onlink", .type = &attr_onlink, .def = "false",
-          .doc = "Whether the gateway is taken to be on the link, though no address there says so." },
+        [ROUTE_NEXTHOPS] = { .key = "nexthops", .nla = RTA_MULTIPATH, .type = &attr_hops, .flags = ROW_ABSENT_IS_DEF, .def = "[]",
+                           .doc = "Several ways, of which each takes a share by its weight." },
+        [ROUTE_ONLINK] = { .key = "onlink", .type = &attr_onlink, .def = "false",
+                           .doc = "Whether the gateway is taken to be on the link, though no address there says so." },
         { .key = "src", .nla = RTA_PREFSRC, .type = &attr_ip, .flags = ROW_ABSENT_IS_DEF, .def = "none",
           .doc = "The source address of packets that begin here." },
         { .key = "pref", .nla = RTA_PREF, .type = &attr_pref, .flags = ROW_ABSENT_IS_DEF, .names = prefs, .def = "medium",
@@ -581,7 +435,7 @@ static int route_end(PutScope *scope, const AttrSet *set) {
                 header->rtm_scope = RT_SCOPE_NOWHERE;
         if (del && protocol)
                 header->rtm_protocol = (uint8_t)protocol->number;
-        if (header->rtm_family != AF_INET6 || find_put(scope, RTA_PRIORITY))
+        if (header->rtm_family != AF_INET6 || route_find_put(scope, RTA_PRIORITY))
                 return 0;
         return put_attr(scope, RTA_PRIORITY, &metric, sizeof(metric));
 }
@@ -638,17 +492,31 @@ static uint8_t type_of(const AttrSet *set) {
 
 static uint8_t family_of(const AttrSet *set) {
         const Value *via = attrset_get(set, "via"), *src = attrset_get(set, "src");
+        const Value *hops = attrset_get(set, "nexthops");
 
         if (attrset_has(set, ROUTE_FAMILY))
                 return (uint8_t)set->values[ROUTE_FAMILY].number;
         if (via && via->family)
                 return via->family;
+        for (size_t i = 0; hops && i < hops->list.n; i++)
+                if (hops->list.items[i].hop->via.family)
+                        return hops->list.items[i].hop->via.family;
         return src && src->family ? src->family : AF_INET;
 }
 
 static void imply(AttrSet *set, size_t row, Value value) {
         attrset_set(set, row, value);
         set->implied |= ROW_BIT(row);
+}
+
+/* A gateway is looked up when the route is made: first what leads to it. */
+static unsigned route_rank(const AttrSet *set) {
+        const Value *via = attrset_get(set, "via"), *hops = attrset_get(set, "nexthops");
+
+        for (size_t i = 0; hops && i < hops->list.n; i++)
+                if (hops->list.items[i].hop->via.family)
+                        return 1;
+        return via && via->family;
 }
 
 /* As `ip route` chooses it. */
@@ -661,8 +529,7 @@ static uint8_t scope_of(const AttrSet *set) {
         case RTN_ANYCAST:
                 return RT_SCOPE_LINK;
         case RTN_UNICAST:
-                return attrset_has(set, ROUTE_VIA) && set->values[ROUTE_VIA].family
-                        ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+                return route_rank(set) ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
         }
         return RT_SCOPE_UNIVERSE;
 }
@@ -690,15 +557,38 @@ static void complete_table(Object *object, const Namespace *netns) {
                 imply(set, ROUTE_TABLE, (Value){.number = RT_TABLE_LOCAL});
 }
 
+/* Under a link they leave by it; and the kernel knows no difference between one and a list of one. */
+static void complete_hops(const Object *object) {
+        AttrSet *set = (AttrSet *)&object->set;
+        Value *list = &set->values[ROUTE_NEXTHOPS];
+        const Hop *only;
+
+        if (!attrset_has(set, ROUTE_NEXTHOPS))
+                return;
+        for (size_t i = 0; object->under && i < list->list.n; i++)
+                if (!list->list.items[i].hop->dev.ref.link)
+                        list->list.items[i].hop->dev = (Value){.ref = link_self(object->under)};
+        if (list->list.n != 1)
+                return;
+        only = list->list.items[0].hop;
+        imply(set, ROUTE_VIA, only->via);
+        imply(set, ROUTE_ONLINK, (Value){.number = only->onlink});
+        if (only->dev.ref.link)
+                imply(set, ROUTE_DEV, only->dev);
+        set->present &= ~ROW_BIT(ROUTE_NEXTHOPS);
+}
+
 static int route_complete(Object *object, const Namespace *netns) {
         AttrSet *set = &object->set;
         Value *to = &set->values[ROUTE_TO], *metric = &set->values[ROUTE_METRIC];
 
+        complete_hops(object);
         if (!to->family)
                 to->family = family_of(set);
         if (to->family == AF_INET6 && metric->number == METRIC_IPV6)
                 metric->number = 0;
-        if (object->under && has_target(type_of(set)) && !attrset_has(set, ROUTE_DEV))
+        if (object->under && has_target(type_of(set)) && !attrset_has(set, ROUTE_DEV) &&
+            !attrset_has(set, ROUTE_NEXTHOPS))
                 imply(set, ROUTE_DEV, (Value){.ref = link_self(object->under)});
         if (to->family == AF_INET && !attrset_has(set, ROUTE_SCOPE))
                 imply(set, ROUTE_SCOPE, (Value){.number = scope_of(set)});
@@ -735,7 +625,11 @@ static int route_verify(const AttrSet *set, const char **ret_key, const char **r
         if (via && via->family == AF_INET && to->family == AF_INET6)
                 return wrong(ret_key, "via", ret_reason,
                              "is an IPv4 address: an IPv6 route has an IPv6 gateway");
-        if (!has_target(type_of(set)) && (said(set, "via") || said(set, "dev")))
+        if (said(set, "nexthops") && (said(set, "via") || said(set, "dev") || said(set, "onlink")))
+                return wrong(ret_key, "nexthops", ret_reason,
+                             "say where it goes, and so do 'via', 'dev' and 'onlink'");
+        if (!has_target(type_of(set)) &&
+            (said(set, "via") || said(set, "dev") || said(set, "nexthops")))
                 return wrong(ret_key, "type", ret_reason,
                              "has no use for 'via' and 'dev': such packets go nowhere");
         if (to->family == AF_INET6 && said(set, "scope"))
@@ -757,13 +651,6 @@ static bool route_replaceable(const AttrSet *have) {
                protocol->number == PROTOCOL_OURS;
 }
 
-/* A gateway is looked up when the route is made: first what leads to it. */
-static unsigned route_rank(const AttrSet *set) {
-        const Value *via = attrset_get(set, "via");
-
-        return via && via->family;
-}
-
 static const char *route_waits(const AttrSet *set, int error, const char *message) {
         bool address = strstr(message, "prefsrc") || strstr(message, "source address");
 
@@ -777,7 +664,7 @@ static const char *route_waits(const AttrSet *set, int error, const char *messag
         case EINVAL: /* no word in kernels before 4.16, and IPv6 says so of gateways, too */
                 if (address)
                         return "waiting for its source address";
-                return strstr(message, "gateway") && attrset_get(set, "via")
+                return strstr(message, "gateway") && route_rank(set)
                         ? "waiting for its gateway to be reachable" : NULL;
         }
         return NULL;

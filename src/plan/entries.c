@@ -58,6 +58,12 @@ static const char *wish_missing(Planner *planner, const Wish *wish) {
                 if (!missing && row->type->is_ref && !(row->flags & (ROW_LOCAL | ROW_LOOSE)) &&
                     row->type->shape == SHAPE_SCALAR && set->values[i].ref.link)
                         missing = link_missing(planner, &set->values[i].ref);
+                for (size_t j = 0; row->type->ref_in && !missing && j < set->values[i].list.n; j++) {
+                        const Value *ref = row->type->ref_in(&set->values[i].list.items[j]);
+
+                        if (ref->ref.link)
+                                missing = link_missing(planner, &ref->ref);
+                }
         }
         return missing;
 }
@@ -180,12 +186,35 @@ static void add(Planner *planner, const Wish *wish) {
                      planner_text(planner, "%s", buf_text(&key)), wish->wanted->at);
 }
 
+/* Its record was lost, or is that of another name that is gone: it is taken up again. */
+static void claim(Planner *planner, const Wish *wish) {
+        const Value *protocol = attrset_get(&wish->have->set, "protocol");
+        const Namespace *there = network_find_namespace(planner->have, wish->netns->name);
+        _cleanup_(buf_deinit) Buf path = {};
+        PlanClaim *made;
+
+        object_path(NULL, wish->netns, wish->wanted, &path);
+        if (!protocol || protocol->number != PROTOCOL_OURS ||
+            record_find(planner->record, buf_text(&path)) ||
+            record_claimed_by(planner->record, buf_text(&path)))
+                return;
+        made = arena_new(planner->arena, PlanClaim);
+        if (!made) {
+                planner->failed = true;
+                return;
+        }
+        *made = (PlanClaim){planner->plan->claims, planner_text(planner, "%s", buf_text(&path)),
+                            there->cookie};
+        planner->plan->claims = made;
+}
+
 static void grant(Planner *planner, const Wish *wish) {
         if (!wish->have)
                 add(planner, wish);
-        else if (is_ours(planner, wish))
+        else if (is_ours(planner, wish)) {
+                claim(planner, wish);
                 change(planner, wish);
-        else
+        } else
                 adopt(planner, wish);
 }
 
