@@ -171,6 +171,8 @@ void namespace_path(const Namespace *netns, Buf *ret);
 void object_path(const Link *link, const Namespace *netns, const Object *object, Buf *ret);
 /* Only the key, as a file would say it: "10.0.0.1/24". */
 void object_key(const Object *object, Buf *ret);
+/* The same for people: without what need not be said. */
+void object_label(const Object *object, Buf *ret);
 
 /* The file of a sysctl object below /proc/sys/net, on a link or (NULL) in a namespace. */
 void sysctl_path(const Object *object, const Link *link, Buf *ret);

@@ -160,6 +160,7 @@ typedef struct LinkKind {
         const char *tunnelling;  /* … and the boolean option of ports that lets them have tunnels */
         /* KIND_OWN_FDB: the options that entries take over, unless they say otherwise. */
         const char *fdb_vni, *fdb_port;
+        const char *fdb_remotes[2]; /* and those that make an entry of its own accord */
         const char *doc;
         /*
          * Rules between rows of one declared link. Returns 0, or > 0 with the row at fault and
@@ -280,6 +281,13 @@ typedef struct ObjectType {
          * there can be thousands a second, and what these are told of is not even delivered.
          */
         size_t protocol_at;
+        /*
+         * Another way to write objects of that type, some of them: an entry's rows are that one's by
+         * their keys, `become` adds what is not written, `speaks_of` tells which of them are meant.
+         */
+        const struct ObjectType *as;
+        void (*become)(AttrSet *set);
+        bool (*speaks_of)(const AttrSet *set);
         uint16_t groups[3]; /* who tells of them: multicast groups, 0 is none */
         size_t attributes; /* numbers below this are taken apart */
         /* Non-zero: stands in this nest of the link's own message, an attribute for each. */
@@ -317,7 +325,7 @@ typedef struct ObjectType {
 } ObjectType;
 
 extern const ObjectType object_address, object_altname, object_link_sysctl, object_sysctl;
-extern const ObjectType object_route, object_rule, object_neighbour, object_fdb;
+extern const ObjectType object_route, object_rule, object_neighbour, object_fdb, object_remote;
 extern const ObjectType object_wireguard_peer; /* of one kind, in its file */
 extern const ObjectType *const object_types[];
 extern const size_t object_types_n;

@@ -337,6 +337,30 @@ static void object_drop(Namespace *netns, Link *link, Object *object) {
                 object_remove(&netns->objects, &netns->last, object);
 }
 
+/* What is only another way to write it becomes what it is. */
+static int become(Build *build, Object *object) {
+        const ObjectType *type = object->type;
+        AttrSet set;
+        size_t i;
+        int r = attrset_init(&set, &type->as->schema, &build->network->arena);
+
+        ROWSET_FOREACH(i, r == 0 ? object->set.present : 0) {
+                int row = schema_find(set.schema, schema_row(&type->schema, i)->key);
+
+                if (r == 0)
+                        r = row < 0 ? -EINVAL
+                                    : attrset_set_at(&build->network->arena, &set, (size_t)row,
+                                                     object->set.values[i],
+                                                     attrset_at(&object->set, i));
+        }
+        if (r < 0)
+                return r;
+        type->become(&set);
+        object->set = set;
+        object->type = type->as;
+        return 0;
+}
+
 /* An entry that is wrong is not kept: later rules would only repeat that it is. */
 static int build_entry(Build *build, Namespace *netns, Link *link, const ObjectType *type,
                        const Node *node) {
@@ -356,6 +380,8 @@ static int build_entry(Build *build, Namespace *netns, Link *link, const ObjectT
                               node_is_null(node) ? "nothing" : node_type_name(node->type));
         if (build->report->n > before)
                 object_drop(netns, link, object);
+        else if (r == 0 && type->as)
+                r = become(build, object);
         return MIN(r, 0);
 }
 

@@ -262,6 +262,8 @@ static int see_object(const Seeing *seeing, const Space *space, const struct nlm
         r = decode_object(seeing->netns, NULL, type, message, &object);
         if (r != 0)
                 return r;
+        if (type->fit && op->link)
+                type->fit(object, op->link);
         ret->gone = message->nlmsg_type == type->message_del;
         ret->ifindex = message_ifindex(message, type);
         ret->link_name = op->ifindex > 0 ? NULL : name_of(seeing, space, ret->ifindex);

@@ -160,7 +160,10 @@ const LinkKind link_kind_vxlan = {
         .options = {.name = "vxlan", .rows = rows, .n = ELEMENTSOF(rows)},
         .lower = {IFLA_VXLAN_LINK, CHANGE_LIVE, CHANGE_CREATE, .kills = true},
         .bind = BIND_REPORTED,
-        .flags = KIND_DATA_ALWAYS,
+        .flags = KIND_DATA_ALWAYS | KIND_OWN_FDB,
+        .fdb_vni = "id",
+        .fdb_port = "port",
+        .fdb_remotes = {"remote", "group"},
         .verify = verify,
         .doc = "A tunnel that carries Ethernet in UDP, to one end or to many.",
 };

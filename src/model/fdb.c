@@ -222,10 +222,14 @@ static int fdb_look(PutScope *scope, const AttrSet *set) {
         return r;
 }
 
-static bool takes_several(const uint8_t mac[6]) {
+static bool is_zero(const uint8_t mac[6]) {
         static const uint8_t zero[6];
 
-        return mac[0] & 1 || memcmp(mac, zero, sizeof(zero)) == 0;
+        return memcmp(mac, zero, sizeof(zero)) == 0;
+}
+
+static bool takes_several(const uint8_t mac[6]) {
+        return mac[0] & 1 || is_zero(mac);
 }
 
 /* vxlan_fdb_update_existing(): of groups, and of everybody else, there may be several. */
@@ -250,6 +254,18 @@ static void take(Object *object, size_t row, const Value *value) {
         object->set.implied |= ROW_BIT(row);
 }
 
+/* What a link does not say is at its default, or 0: entries take over numbers only. */
+static void take_option(Object *object, size_t row, const Link *link, const char *key) {
+        const Value *value = link_value(link, key);
+        int at = key && !value ? schema_find(&link->kind->options, key) : -1;
+        const Row *option = at >= 0 ? schema_row(&link->kind->options, (size_t)at) : NULL;
+        Value usual = {};
+
+        if (option && (!option->def || text_to_u64(option->def, &usual.number) == 0))
+                value = &usual;
+        take(object, row, value);
+}
+
 /* What is as the link has it is not reported; nor need a file say it. */
 static void fdb_fit(Object *object, const Link *link) {
         bool self = link_kind_is(link->kind, KIND_OWN_FDB);
@@ -265,8 +281,8 @@ static void fdb_fit(Object *object, const Link *link) {
         if (object->set.values[FDB_FLAGS].number != TABLE_SELF || !link->kind ||
             !attrset_has(&object->set, FDB_DST))
                 return;
-        take(object, FDB_VNI, link_value(link, link->kind->fdb_vni));
-        take(object, FDB_PORT, link_value(link, link->kind->fdb_port));
+        take_option(object, FDB_VNI, link, link->kind->fdb_vni);
+        take_option(object, FDB_PORT, link, link->kind->fdb_port);
 }
 
 static bool same_mac(const Object *object, const Link *link) {
@@ -275,21 +291,38 @@ static bool same_mac(const Object *object, const Link *link) {
                       6) == 0;
 }
 
+/* The far end that an option of the link names is one of them (vxlan_core.c vxlan_fdb_create). */
+static bool is_of_option(const Object *object, const Link *link) {
+        bool is = false;
+
+        for (size_t i = 0; link->kind && i < ELEMENTSOF(link->kind->fdb_remotes); i++) {
+                const Value *remote = link_value(link, link->kind->fdb_remotes[i]);
+
+                is |= remote && remote->family &&
+                      attr_equal_ip(&rows[FDB_DST], remote, &object->set.values[FDB_DST]);
+        }
+        return is && is_zero(object->set.values[FDB_MAC].bytes);
+}
+
 /* A bridge knows the addresses of its ports, and its own; so does a device with its filters. */
 static bool fdb_is_natural(const Object *object, const Link *link) {
         bool self = object->set.values[FDB_FLAGS].number == TABLE_SELF;
         bool permanent = object->set.values[FDB_STATE].number == NUD_PERMANENT;
 
-        if (self && !attrset_has(&object->set, FDB_DST) &&
+        if (attrset_has(&object->set, FDB_DST))
+                return is_of_option(object, link);
+        if (self &&
             !(link->kind && link->kind->filtering && !same_mac(object, link)))
                 return true;
-        return permanent && !attrset_has(&object->set, FDB_DST) &&
+        return permanent &&
                (same_mac(object, link) || same_mac(object, link_master(link)));
 }
 
 static const char *fdb_misplaced(const Object *object, const Link *link) {
         bool self = object->set.values[FDB_FLAGS].number == TABLE_SELF;
 
+        if (self && attrset_has(&object->set, FDB_DST) && !(link->kind && link->kind->fdb_vni))
+                return "has a far end, which is for tunnels with a table";
         if (!self && !link_ref(link, LINK_MASTER))
                 return "is for a port of a bridge, or a link with a table of its own";
         if (!self && attrset_has(&object->set, FDB_DST))
@@ -351,4 +384,46 @@ const ObjectType object_fdb = {
         .attributes = NDA_NH_ID + 1,
         .verify = fdb_verify,
         .doc = "Entries of the bridge's forwarding table, or of the link's own.",
+};
+
+/* The far ends of a tunnel for packets that have no entry: a list of them, each an entry. */
+
+/* clang-format off */
+static const Row remote_rows[] = {
+        { .key = "dst", .nla = NDA_DST, .type = &attr_dst, .change = CHANGE_KEY, .flags = ROW_REQUIRED | ROW_SHORTHAND,
+          .doc = "The other end." },
+        { .key = "vni", .nla = NDA_VNI, .type = &attr_u32, .change = CHANGE_KEY, .max = 0xffffff,
+          .doc = "The network number there; the link's own unless said." },
+        { .key = "port", .nla = NDA_PORT, .type = &attr_be16, .change = CHANGE_KEY, .min = 1, .max = 65535,
+          .doc = "The UDP port there; the link's own unless said." },
+        { .key = "src-vni", .nla = NDA_SRC_VNI, .type = &attr_u32, .change = CHANGE_KEY, .max = 0xffffff,
+          .doc = "Of which network it is, on a link for all of them." },
+        { .key = "via", .nla = NDA_IFINDEX, .type = &attr_link, .change = CHANGE_KEY,
+          .doc = "The link that packets to it leave by." },
+};
+/* clang-format on */
+
+static void remote_become(AttrSet *set) {
+        attrset_set(set, FDB_MAC, (Value){});
+        attrset_set(set, FDB_FLAGS, (Value){.number = TABLE_SELF});
+}
+
+static bool remote_speaks_of(const AttrSet *set) {
+        return set->values[FDB_FLAGS].number == TABLE_SELF && attrset_has(set, FDB_DST) &&
+               is_zero(set->values[FDB_MAC].bytes);
+}
+
+const ObjectType object_remote = {
+        .schema = {.name = "remotes", .rows = remote_rows, .n = ELEMENTSOF(remote_rows)},
+        .transport = TRANSPORT_RTNL,
+        .flags = OBJECT_ON_LINK | OBJECT_LATE | OBJECT_EXACT,
+        .message_new = RTM_NEWNEIGH,
+        .message_del = RTM_DELNEIGH,
+        .header_size = sizeof(struct ndmsg),
+        .begin = fdb_begin,
+        .attributes = NDA_NH_ID + 1,
+        .as = &object_fdb,
+        .become = remote_become,
+        .speaks_of = remote_speaks_of,
+        .doc = "The far ends of a vxlan to which packets go that have no entry, beside its `remote`.",
 };

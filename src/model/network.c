@@ -340,7 +340,7 @@ void namespace_path(const Namespace *netns, Buf *ret) {
         buf_printf(ret, "%s/", netns->name);
 }
 
-void object_key(const Object *object, Buf *ret) {
+static void format_key(const Object *object, RowSet rows, Buf *ret) {
         size_t n = schema_size(&object->type->schema);
         bool first = true;
 
@@ -349,7 +349,7 @@ void object_key(const Object *object, Buf *ret) {
 
                 _cleanup_(buf_deinit) Buf text = {};
 
-                if (row->change != CHANGE_KEY || !attrset_has(&object->set, i))
+                if (row->change != CHANGE_KEY || !(rows & ROW_BIT(i)))
                         continue;
                 value_format(row, &object->set.values[i], &text);
                 if (!first && row->def && streq(row->def, buf_text(&text)))
@@ -360,6 +360,14 @@ void object_key(const Object *object, Buf *ret) {
                 ret->failed |= text.failed;
                 first = false;
         }
+}
+
+void object_key(const Object *object, Buf *ret) {
+        format_key(object, object->set.present, ret);
+}
+
+void object_label(const Object *object, Buf *ret) {
+        format_key(object, object->set.present & ~object->set.implied, ret);
 }
 
 void object_path(const Link *link, const Namespace *netns, const Object *object, Buf *ret) {

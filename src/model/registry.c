@@ -24,6 +24,7 @@ const ObjectType *const object_types[] = {
         &object_rule,
         &object_fdb,
         &object_wireguard_peer,
+        &object_remote,
 };
 const size_t object_types_n = ELEMENTSOF(object_types);
 

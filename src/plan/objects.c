@@ -8,7 +8,7 @@
 static const char *key_text(Planner *planner, const Object *object) {
         _cleanup_(buf_deinit) Buf text = {};
 
-        object_key(object, &text);
+        object_label(object, &text);
         return planner_text(planner, "%s", buf_text(&text));
 }
 
@@ -135,10 +135,23 @@ static bool survives(const Planner *planner, const LinkPlan *link, const Object 
                link_state(link->wanted) != LINK_STATE_DOWN;
 }
 
-/* Of a list that counts as a whole: there, and not in it. */
-static bool is_surplus(const Link *wanted, const Object *have) {
-        return have->type->flags & OBJECT_EXACT && link_declared(wanted, have->type) &&
-               !object_find(wanted->objects, have);
+/* The list that counts as a whole and that this is one of, if there is one. */
+const Declared *planner_list_of(const Link *wanted, const Object *have) {
+        for (const Declared *list = wanted->declared; list; list = list->next)
+                if (list->type == have->type ||
+                    (list->type->as == have->type && list->type->speaks_of(&have->set)))
+                        return list;
+        return NULL;
+}
+
+static bool is_natural(const Object *object, const Link *link) {
+        return object->type->is_natural && object->type->is_natural(object, link);
+}
+
+/* There, and not in its list. */
+static bool is_surplus(const LinkPlan *link, const Object *have) {
+        return planner_list_of(link->wanted, have) && !object_find(link->wanted->objects, have) &&
+               !is_natural(have, link->have) && !is_natural(have, link->wanted);
 }
 
 /* First, so that none takes the place of what comes. */
@@ -146,11 +159,11 @@ static void remove_surplus(Planner *planner, LinkPlan *link) {
         if (!link->wanted->declared || !link->have || link->create)
                 return;
         for (const Object *have = link->have->objects; have; have = have->next) {
-                if (!is_surplus(link->wanted, have) || !survives(planner, link, have))
+                if (!is_surplus(link, have) || !survives(planner, link, have))
                         continue;
                 object_step(planner, OP_OBJECT_DEL, object_stage(planner, link, have), link, have);
                 planner_line(planner, link->item, have->type->schema.name, key_text(planner, have),
-                             NULL, link_declared(link->wanted, have->type)->at);
+                             NULL, planner_list_of(link->wanted, have)->at);
         }
 }
 
@@ -229,7 +242,7 @@ bool planner_objects_differ(const LinkPlan *link) {
                         return true;
         }
         for (const Object *have = link->have->objects; have; have = have->next)
-                if (is_surplus(link->wanted, have))
+                if (is_surplus(link, have))
                         return true;
         return false;
 }
@@ -354,14 +367,18 @@ static int scope_wanted_links(const Namespace *wanted, Namespace *netns,
                               const Record *record) {
         for (const Link *link = wanted->links; link; link = link->hh.next) {
                 bool matched = link->match.present;
-                Link *copy = matched || link->objects ? scope_link(netns, link->name) : NULL;
+                bool asked = matched || link->objects || link->declared;
+                Link *copy = asked ? scope_link(netns, link->name) : NULL;
 
-                if ((matched || link->objects) && !copy)
+                if (asked && !copy)
                         return -ENOMEM;
                 if (matched)
                         copy->match = link->match;
                 if (copy && scope_objects(link->objects, copy, netns, record) < 0)
                         return -ENOMEM;
+                for (const Declared *list = link->declared; list; list = list->next)
+                        if (list->type->as && !link_add_object(copy, list->type->as))
+                                return -ENOMEM;
         }
         return 0;
 }

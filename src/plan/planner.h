@@ -165,6 +165,8 @@ void planner_namespaces(Planner *planner);
 void planner_steps(Planner *planner);
 bool planner_is_dragged_up(const Planner *planner, const LinkPlan *link);
 void planner_objects(Planner *planner, LinkPlan *link);
+/* The list that counts as a whole and that this object is one of, if there is one. */
+const Declared *planner_list_of(const Link *wanted, const Object *have);
 bool planner_objects_differ(const LinkPlan *link); /* one that is there from what is wanted */
 void planner_netns_objects(Planner *planner, const Namespace *netns, PlanItem *item);
 Op *planner_step(Planner *planner, OpType type, Stage stage, unsigned depth, PlanItem *item);

@@ -177,7 +177,7 @@ static Object *planner_find_keyed(Planner *planner, const Namespace *netns, cons
 static const char *object_text(Planner *planner, const Object *object) {
         _cleanup_(buf_deinit) Buf text = {};
 
-        object_key(object, &text);
+        object_label(object, &text);
         return planner_text(planner, "%s", buf_text(&text));
 }
 
@@ -231,7 +231,7 @@ static void undo_link_object(Planner *planner, const RecordEntry *entry, const c
                 return; /* goes with the link, and is forgotten once it is gone */
         if (link && link->wanted &&
             (find_by_key(link->wanted->objects, type, key) ||
-             link_declared(link->wanted, object->type))) /* goes with what is not in its list */
+             planner_list_of(link->wanted, object))) /* goes with what is not in its list */
                 return;
         if (!link)
                 link = drop(planner, entry, have);

@@ -569,11 +569,28 @@ static void add_fdb(Maker *maker, const Made *link) {
         }
 }
 
+/* One of a kind with far ends: a list of them, or of some, or none. */
+static void add_remotes(Maker *maker, const Made *link) {
+        if (!link->kind || !link->kind->fdb_remotes[0] || random_chance(maker->random, 40))
+                return;
+        buf_add(maker->out, "        remotes: [");
+        for (unsigned number = 1; number < 6; number++) {
+                if (random_chance(maker->random, 60))
+                        continue;
+                if (random_chance(maker->random, 80))
+                        buf_printf(maker->out, "10.0.0.%u, ", number);
+                else
+                        buf_printf(maker->out, "{dst: 10.0.0.%u, vni: %u, port: 4789}, ", number, number);
+        }
+        buf_add(maker->out, "]\n");
+}
+
 static void add_objects(Maker *maker, const Made *link) {
         if (link->absent)
                 return;
         add_addresses(maker, link);
         add_fdb(maker, link);
+        add_remotes(maker, link);
         if (random_chance(maker->random, 10))
                 buf_printf(maker->out, "        altnames: [alt-%s-%u]\n", link->name,
                            maker->altnames++ % 4);
