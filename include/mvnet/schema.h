@@ -103,6 +103,7 @@ enum {
         KIND_MAC_ONCE = 1 << 21,       /* its MAC can be set only while it is made */
         KIND_PORTS_DOWN = 1 << 24,     /* takes ports that are down, sets them up, lends them its MAC */
         KIND_OWN_FDB = 1 << 30,        /* has a forwarding table of its own */
+        KIND_ONE_MTU = 1 << 25,        /* no port has an MTU of its own */
         KIND_L3_MASTER = 1 << 23,      /* ports keep addresses and rx handler; are cycled for it */
         KIND_REPLACES = 1 << 22,       /* a change resets all options that are not sent with it */
 };

@@ -312,6 +312,19 @@ static void check_own_ports(Check *check, const Link *link) {
         }
 }
 
+/* EPERM as long as it is a port (team_core.c team_device_event). */
+static void check_port_mtu(Check *check, const Link *link, const Link *master) {
+        const Value *mine = &link->common.values[LINK_MTU],
+                    *theirs = &master->common.values[LINK_MTU];
+
+        if (!row_said(&link->common, LINK_MTU) ||
+            (row_said(&master->common, LINK_MTU) && mine->number == theirs->number))
+                return;
+        check_problem(check, link, "mtu", common_at(link, LINK_MTU),
+                      "a port has the MTU of '%s' (%s): it is said there", master->name,
+                      master->kind->name);
+}
+
 static void check_master(Check *check, const Link *link) {
         const Ref *ref = link_ref(link, LINK_MASTER);
         const Link *master = link_master(link);
@@ -331,6 +344,8 @@ static void check_master(Check *check, const Link *link) {
                               "'%s' (%s) %s%s%s", master->name, master->kind->name, problem,
                               link_kind_is(link->kind, KIND_NO_PORT) ? ": " : "",
                               link_kind_is(link->kind, KIND_NO_PORT) ? link->kind->name : "");
+        if (master && link_kind_is(master->kind, KIND_ONE_MTU))
+                check_port_mtu(check, link, master);
         if (master)
                 check_fellow_ports(check, link, master);
 }

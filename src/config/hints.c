@@ -104,7 +104,7 @@ static const char *const later_link_keys[] = {
 };
 static const char *const later_space_keys[] = {"nexthop-objects"};
 static const char *const later_kinds[] = {
-        "team", "netdevsim",
+        "netdevsim",
 };
 
 static const Hint kind_words[] = {

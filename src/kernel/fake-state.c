@@ -262,6 +262,8 @@ int fake_change_mtu(FakeKernel *kernel, Link *link, uint64_t mtu, bool by_user) 
         /* The kernel compares before it asks the driver: the same MTU does not count as set. */
         if (number(link, LINK_MTU) == mtu)
                 return 0;
+        if (link_master(link) && link_kind_is(link_master(link)->kind, KIND_ONE_MTU))
+                return -EPERM;
         if (mtu < MTU_MIN)
                 return -EINVAL;
         if (parent && link_kind_is(link->kind, KIND_MTU_BOUND) && mtu > number(parent, LINK_MTU))

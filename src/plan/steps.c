@@ -261,8 +261,10 @@ static Stage stage_master(const Planner *planner, const LinkPlan *link) {
 /* What such a master takes over, and is said otherwise for this port. */
 static RowSet taken_over(const LinkPlan *link) {
         const AttrSet *common = &link->wanted->common;
-        RowSet rows = ROW_BIT(LINK_MTU);
+        RowSet rows = 0;
 
+        if (!link_kind_is(link_master(link->wanted)->kind, KIND_ONE_MTU))
+                rows |= ROW_BIT(LINK_MTU);
         if (!link_kind_is(link->wanted->kind, KIND_MAC_ONCE))
                 rows |= ROW_BIT(LINK_MAC);
         return common->present & ~common->implied & rows;

@@ -161,6 +161,9 @@ static void choose_master(Maker *maker, Made *link) {
                         continue;
                 if (link_kind_is(master->kind, KIND_PORTS_DOWN) && !can_be_set_up(link))
                         continue;
+                if (link_kind_is(master->kind, KIND_ONE_MTU) && link->mtu &&
+                    link->mtu != master->mtu)
+                        continue;
                 link->master = master;
                 return;
         }

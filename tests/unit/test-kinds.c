@@ -39,7 +39,7 @@ static void check_kind(const LinkKind *kind) {
         if (kind->port.name)
                 assert_ptr_equal(link_kind_port_schema(kind->port.name), &kind->port);
         assert_true(!(flags & NEED_PARENT) || flags & KIND_PARENT);
-        assert_true(!(flags & (KIND_MTU_PORTED | KIND_L3_MASTER)) || flags & KIND_MASTER);
+        assert_true(!(flags & (KIND_MTU_PORTED | KIND_L3_MASTER | KIND_PORTS_DOWN | KIND_ONE_MTU)) || flags & KIND_MASTER);
         assert_false(flags & KIND_MTU_BOUND && flags & KIND_MTU_FOLLOWS);
         assert_false(flags & KIND_FOREIGN && flags & (KIND_PARENT | KIND_PAIR));
         assert_int_equal(count_rows(&kind->options, ROW_MAKES_PEER), flags & KIND_PAIR ? 1 : 0);
