@@ -138,6 +138,8 @@ typedef enum Bind {
         _BIND_N,
 } Bind;
 
+#define MTU_VARIES UINT32_MAX
+
 typedef struct LinkKind {
         const char *name; /* IFLA_INFO_KIND, unless: */
         const char *kernel_name;
@@ -153,7 +155,8 @@ typedef struct LinkKind {
         const struct LinkKind *like; /* same family: flags and rules come with it */
         LinkLower lower;
         Bind bind;
-        uint32_t mtu, txqueuelen; /* what the kernel gives a new one; 0: 1500, 1000 */
+        /* What the kernel gives a new one; 0: 1500, 1000. MTU_VARIES: that depends on others. */
+        uint32_t mtu, txqueuelen;
         const char *loose; /* the boolean option that lifts what ties it to the parent's state */
         /* Masters with VLANs: the boolean option that gives them to itself and its ports … */
         const char *filtering;

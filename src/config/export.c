@@ -253,9 +253,10 @@ static bool mtu_is_worth(const Link *link) {
 
         if (link_is_lent(link))
                 return mtu != link_master(link)->common.values[LINK_MTU].number;
+        if (!link_kind_default(link->kind, LINK_MTU, &usual_mtu))
+                return true;
         if (parent && attrset_has(&parent->common, LINK_MTU))
                 return mtu != parent->common.values[LINK_MTU].number;
-        link_kind_default(link->kind, LINK_MTU, &usual_mtu);
         return mtu != usual_mtu;
 }
 

@@ -545,7 +545,8 @@ static uint64_t first_mtu(const Link *link) {
         if (parent && (link_kind_is(link->kind, KIND_MTU_BOUND) ||
                        link_kind_is(link->kind, KIND_MTU_FOLLOWS)))
                 return number(parent, LINK_MTU);
-        link_kind_default(link->kind, LINK_MTU, &mtu);
+        if (!link_kind_default(link->kind, LINK_MTU, &mtu))
+                mtu = MTU_DEFAULT;
         return fake_is_loopback(link) ? MTU_LOOPBACK : mtu;
 }
 

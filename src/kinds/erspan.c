@@ -25,6 +25,13 @@ static int verify(const AttrSet *common _unused_, const AttrSet *options, const 
         *ret_key = "erspan-hwid";
         if (number != 2 && differs(options, "erspan-hwid"))
                 return 1;
+        *ret_reason = "is for erspan-ver 0";
+        *ret_key = "icsum";
+        if (number != 0 && differs(options, "icsum"))
+                return 1;
+        *ret_key = "ocsum";
+        if (number != 0 && differs(options, "ocsum"))
+                return 1;
         *ret_key = "key";
         *ret_reason = "is needed, from 0 to 1023, and seq";
         for (size_t i = 0; number != 0 && !differs(options, "external") && i < 2; i++) {
@@ -46,5 +53,6 @@ const LinkKind link_kind_erspan = {
         .bind = BIND_REPORTED,
         .flags = KIND_REPLACES,
         .verify = verify,
+        .mtu = MTU_VARIES,
         .doc = "A tunnel that carries mirrored packets in GRE over IPv4.",
 };

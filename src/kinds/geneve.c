@@ -80,8 +80,9 @@ static int verify(const AttrSet *common, const AttrSet *options, const char **re
 const LinkKind link_kind_geneve = {
         .name = "geneve",
         .options = {.name = "geneve", .rows = rows, .n = ELEMENTSOF(rows)},
-        .bind = BIND_REPORTED,
+        .bind = BIND_SILENT,
         .flags = KIND_DATA_ALWAYS,
         .verify = verify,
+        .mtu = MTU_VARIES,
         .doc = "A tunnel that carries Ethernet in UDP to one end, with options.",
 };

@@ -18,5 +18,6 @@ const LinkKind link_kind_gre = {
         .lower = {IFLA_GRE_LINK, CHANGE_LIVE, CHANGE_LIVE},
         .bind = BIND_REPORTED,
         .flags = KIND_REPLACES | KIND_NO_MAC | KIND_NO_ARP | KIND_NO_CHILDREN,
+        .mtu = MTU_VARIES,
         .doc = "A tunnel that carries IP in GRE over IPv4.",
 };

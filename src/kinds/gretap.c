@@ -9,5 +9,6 @@ const LinkKind link_kind_gretap = {
         .lower = {IFLA_GRE_LINK, CHANGE_LIVE, CHANGE_LIVE},
         .bind = BIND_REPORTED,
         .flags = KIND_REPLACES,
+        .mtu = MTU_VARIES,
         .doc = "A tunnel that carries Ethernet in GRE over IPv4.",
 };

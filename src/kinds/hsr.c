@@ -68,5 +68,6 @@ const LinkKind link_kind_hsr = {
         .options = {.name = "hsr", .rows = rows, .n = ELEMENTSOF(rows)},
         .flags = KIND_IMMUTABLE_NETNS | KIND_NO_MAC | KIND_DATA_ALWAYS,
         .verify = verify,
+        .mtu = MTU_VARIES,
         .doc = "A ring of which each packet takes both ways (HSR), or two networks likewise (PRP).",
 };

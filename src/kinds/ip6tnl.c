@@ -22,5 +22,6 @@ const LinkKind link_kind_ip6tnl = {
         .lower = {IFLA_IPTUN_LINK, CHANGE_LIVE, CHANGE_LIVE},
         .bind = BIND_REPORTED,
         .flags = KIND_REPLACES | KIND_NO_MAC | KIND_NO_ARP | KIND_NO_CHILDREN,
+        .mtu = MTU_VARIES,
         .doc = "A tunnel that carries IPv6 or IPv4 in IPv6.",
 };

@@ -133,5 +133,6 @@ const LinkKind link_kind_macsec = {
         .options = {.name = "macsec", .rows = rows, .n = ELEMENTSOF(rows)},
         .flags = KIND_PARENT | KIND_SOLID | KIND_CLAIMS_PARENT,
         .verify = verify,
+        .mtu = MTU_VARIES,
         .doc = "The parent's packets, protected and encrypted (IEEE 802.1AE); keys are another's business.",
 };

@@ -8,8 +8,12 @@ static const Name modes[] = {
         {"ip6ip", IPPROTO_IPV6}, {"ipip", IPPROTO_IPIP}, {"mplsip", IPPROTO_MPLS}, {"any", 0}, {},
 };
 
+static const Name from_inner[] = {{"inherit", 0}, {}};
+
 /* clang-format off */
 static const Row rows[] = {
+        { .key = "ttl", .nla = IFLA_IPTUN_TTL, .type = &attr_u8_or_word, .names = from_inner, .def = "64",
+          .doc = "The hop limit of the outer packets." },
         { .key = "mode", .nla = IFLA_IPTUN_PROTO, .type = &attr_enum8, .names = modes, .change = CHANGE_CREATE, .def = "ip6ip",
           .doc = "What is carried." },
         { .key = "isatap", .nla = IFLA_IPTUN_FLAGS, .type = &attr_bit16, .bit = SIT_ISATAP, .change = CHANGE_CREATE, .def = "false",
@@ -28,5 +32,6 @@ const LinkKind link_kind_sit = {
         .lower = {IFLA_IPTUN_LINK, CHANGE_LIVE, CHANGE_LIVE},
         .bind = BIND_REPORTED,
         .flags = KIND_REPLACES | KIND_NO_MAC | KIND_NO_ARP | KIND_NO_CHILDREN,
+        .mtu = MTU_VARIES,
         .doc = "A tunnel that carries IPv6 (or IPv4, or MPLS) in IPv4.",
 };

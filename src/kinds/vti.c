@@ -28,5 +28,6 @@ const LinkKind link_kind_vti = {
         .lower = {IFLA_VTI_LINK, CHANGE_LIVE, CHANGE_LIVE},
         .bind = BIND_REPORTED,
         .flags = KIND_REPLACES | KIND_NO_MAC | KIND_NO_ARP | KIND_NO_CHILDREN,
+        .mtu = MTU_VARIES,
         .doc = "A link for IPsec over IPv4: what leaves here is encrypted by policies.",
 };

@@ -138,10 +138,13 @@ static int verify_addresses(const AttrSet *common, const AttrSet *options, const
 
 static int verify(const AttrSet *common, const AttrSet *options, const char **ret_key,
                   const char **ret_reason) {
+        const Value *learning = attrset_get(options, "learning");
         bool external = is_on(options, "external");
 
         if (is_on(options, "gpe") && !external)
                 return refuse("gpe", "needs external", ret_key, ret_reason);
+        if (is_on(options, "gpe") && !(learning && !learning->number))
+                return refuse("gpe", "needs 'learning: false'", ret_key, ret_reason);
         if (is_on(options, "gpe") && is_on(options, "gbp"))
                 return refuse("gpe", "does not go with gbp", ret_key, ret_reason);
         if (is_on(options, "gpe") && is_on(options, "remcsum-rx"))
@@ -165,5 +168,6 @@ const LinkKind link_kind_vxlan = {
         .fdb_port = "port",
         .fdb_remotes = {"remote", "group"},
         .verify = verify,
+        .mtu = MTU_VARIES,
         .doc = "A tunnel that carries Ethernet in UDP, to one end or to many.",
 };

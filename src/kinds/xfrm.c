@@ -31,5 +31,6 @@ const LinkKind link_kind_xfrm = {
         .bind = BIND_REPORTED,
         .flags = KIND_REPLACES | KIND_NO_MAC | KIND_NO_ARP | KIND_NO_CHILDREN,
         .verify = verify,
+        .mtu = MTU_VARIES,
         .doc = "A link for IPsec: what leaves here is encrypted by policies of the same number.",
 };

@@ -75,8 +75,10 @@ bool link_kind_dies_with_parent(const LinkKind *kind) {
 bool link_kind_default(const LinkKind *kind, size_t link_row, uint64_t *ret) {
         switch (link_row) {
         case LINK_MTU:
-                *ret = kind && kind->mtu ? kind->mtu : 1500;
-                return true;
+                while (kind && !kind->mtu)
+                        kind = kind->like;
+                *ret = kind ? kind->mtu : 1500;
+                return *ret != MTU_VARIES;
         case LINK_TXQUEUELEN:
                 *ret = kind && kind->txqueuelen ? kind->txqueuelen
                                                 : link_kind_is(kind, KIND_TAP) ? 500 : 1000;

@@ -132,7 +132,8 @@ static const char *default_mtu(Planner *planner, const LinkPlan *link) {
         Value mtu = {};
         bool ports = false;
 
-        link_kind_default(link->have->kind, LINK_MTU, &mtu.number);
+        if (!link_kind_default(link->have->kind, LINK_MTU, &mtu.number))
+                return NULL;
         for (const struct Upper *upper = uppers ? uppers->first : NULL; upper;
              upper = upper->next) {
                 uint64_t number = upper->link->common.values[LINK_MTU].number;

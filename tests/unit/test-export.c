@@ -73,8 +73,8 @@ static uint64_t natural_mtu(const Link *link) {
         for (unsigned depth = 0; link && depth < 32; depth++, link = link_lower(link))
                 if (attrset_has(&link->common, LINK_MTU))
                         return link->common.values[LINK_MTU].number;
-                else
-                        assert_true(link_kind_default(link->kind, LINK_MTU, &mtu));
+                else if (!link_kind_default(link->kind, LINK_MTU, &mtu))
+                        return 1450;
         return mtu;
 }
 
