@@ -124,6 +124,7 @@ enum {
         ROW_SECRET = 1 << 18,       /* what the kernel holds can't be said in a file: not exported */
         ROW_USERS = 1 << 17,        /* who uses it sets it, too: no drift once we have asked for it */
         ROW_NEEDED = 1 << 12, /* a reference to a link that must be there first */
+        ROW_OF_PAIR = 1 << 13, /* one value for both ends of a pair */
         ROW_STEADY = 1 << 11, /* an address whose family, or absence, only a new object changes */
 };
 

@@ -27,7 +27,7 @@ static const Name scrubs[] = {{"none", 0}, {"default", 1}, {}};
 static const Row rows[] = {
         { .key = "peer", .nla = NETKIT_PEER_INFO, .type = &attr_peer, .change = CHANGE_CREATE, .flags = ROW_REQUIRED | ROW_MAKES_PEER,
           .doc = "The far end, which comes into being with this one." },
-        { .key = "mode", .nla = NETKIT_MODE, .type = &attr_enum32, .names = modes, .change = CHANGE_CREATE, .def = "l3",
+        { .key = "mode", .nla = NETKIT_MODE, .type = &attr_enum32, .names = modes, .change = CHANGE_CREATE, .flags = ROW_OF_PAIR, .def = "l3",
           .doc = "Whether packets have an Ethernet header (l2)." },
         { .key = "policy", .nla = NETKIT_POLICY, .type = &attr_enum32, .names = policies, .def = "forward",
           .doc = "What becomes of packets from here while no BPF program is attached." },
@@ -37,9 +37,9 @@ static const Row rows[] = {
           .doc = "Whether packets from here lose their mark and priority (Linux 6.13)." },
         { .key = "peer-scrub", .nla = NETKIT_PEER_SCRUB, .type = &attr_enum32, .names = scrubs, .change = CHANGE_CREATE, .def = "default",
           .doc = "Whether packets from the far end lose their mark and priority (Linux 6.13)." },
-        { .key = "headroom", .nla = NETKIT_HEADROOM, .type = &attr_u16, .change = CHANGE_CREATE, .def = "0",
+        { .key = "headroom", .nla = NETKIT_HEADROOM, .type = &attr_u16, .change = CHANGE_CREATE, .flags = ROW_OF_PAIR, .def = "0",
           .doc = "Room in front of packets, in bytes (Linux 6.14)." },
-        { .key = "tailroom", .nla = NETKIT_TAILROOM, .type = &attr_u16, .change = CHANGE_CREATE, .def = "0",
+        { .key = "tailroom", .nla = NETKIT_TAILROOM, .type = &attr_u16, .change = CHANGE_CREATE, .flags = ROW_OF_PAIR, .def = "0",
           .doc = "Room behind packets, in bytes (Linux 6.14)." },
 };
 /* clang-format on */

@@ -28,6 +28,17 @@ static void imply(Link *link, LinkRow row, Value value) {
         link->common.implied |= ROW_BIT(row);
 }
 
+static void share_options(const Link *link, Link *peer) {
+        RowSet present = link->options.present;
+        size_t i;
+
+        ROWSET_FOREACH(i, present)
+                if (schema_row(link->options.schema, i)->flags & ROW_OF_PAIR) {
+                        attrset_set(&peer->options, i, link->options.values[i]);
+                        peer->options.implied |= ROW_BIT(i);
+                }
+}
+
 /* The end of a pair that says nothing of its own kind gets it from the end that names it. */
 static int complete_far_end(Link *link) {
         Link *peer = link_peer(link);
@@ -42,6 +53,7 @@ static int complete_far_end(Link *link) {
         row = schema_find_type(peer->options.schema, &attr_peer);
         attrset_set(&peer->options, (size_t)row, (Value){.ref = link_self(link)});
         peer->options.implied |= ROW_BIT(row);
+        share_options(link, peer);
         peer->far_end = true;
         return 0;
 }
