@@ -124,7 +124,6 @@ enum {
         ROW_SECRET = 1 << 18,       /* what the kernel holds can't be said in a file: not exported */
         ROW_USERS = 1 << 17,        /* who uses it sets it, too: no drift once we have asked for it */
         ROW_NEEDED = 1 << 12, /* a reference to a link that must be there first */
-        ROW_OF_PAIR = 1 << 13, /* one value for both ends of a pair */
         ROW_STEADY = 1 << 11, /* an address whose family, or absence, only a new object changes */
 };
 
@@ -141,6 +140,7 @@ struct Row {
         uint64_t bit;     /* types that are one bit of a word: which */
         int64_t min, max; /* wire units; both 0: all that the type holds */
         const Name *names; /* ends with a NULL name */
+        const char *far; /* the row that it is at the far end of a pair; NULL: none */
         const char *const *both; /* local: stands for each of these rows, ends with NULL */
         /*
          * The row of the same schema, or of the master's options if this is a port's, that decides

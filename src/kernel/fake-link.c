@@ -351,6 +351,13 @@ static int make_peer(FakeKernel *kernel, const Op *op, const AttrSet *options, O
                 return fake_refuse(result, -ENOTCONN, schema_row(&link_schema, LINK_STATE),
                                    "the far end cannot be up while it is made");
         r = attrset_copy(options, &kernel->world->arena, &own);
+        for (size_t i = 0; r == 0 && i < schema_size(options->schema); i++) {
+                const char *far = schema_row(options->schema, i)->far;
+
+                if (far)
+                        attrset_set(&own, (size_t)schema_find(options->schema, far),
+                                    options->values[i]);
+        }
         if (r == 0)
                 r = make_link(kernel, netns, op->peer->name, op->link, 0, NULL, &own, ret);
         return r;
@@ -556,6 +563,11 @@ static int change_row(FakeKernel *kernel, Link *link, AttrSet *to, size_t at, co
                 return fake_change_default_vid(kernel, link, at, value);
         if (r == 0)
                 r = take_value(kernel, to, at, value);
+        if (r == 0 && row->far && link_peer(link)) {
+                AttrSet *far = &link_peer(link)->options;
+
+                r = fake_set_value(kernel, far, (size_t)schema_find(far->schema, row->far), value);
+        }
         return r < 0 ? r : set_siblings(kernel, link, row, value);
 }
 

@@ -32,11 +32,15 @@ static void share_options(const Link *link, Link *peer) {
         RowSet present = link->options.present;
         size_t i;
 
-        ROWSET_FOREACH(i, present)
-                if (schema_row(link->options.schema, i)->flags & ROW_OF_PAIR) {
-                        attrset_set(&peer->options, i, link->options.values[i]);
-                        peer->options.implied |= ROW_BIT(i);
-                }
+        ROWSET_FOREACH(i, present) {
+                const char *far = schema_row(link->options.schema, i)->far;
+                int row = far ? schema_find(link->options.schema, far) : -1;
+
+                if (row < 0)
+                        continue;
+                attrset_set(&peer->options, (size_t)row, link->options.values[i]);
+                peer->options.implied |= ROW_BIT(row);
+        }
 }
 
 /* The end of a pair that says nothing of its own kind gets it from the end that names it. */

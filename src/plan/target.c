@@ -68,6 +68,10 @@ static RowSet section_diff(Planner *planner, const LinkPlan *link, Section which
         ROWSET_FOREACH(i, rows) {
                 const Row *row = schema_row(wanted->schema, i);
 
+                /* What the near end says is done there, and refused here (netkit_change_link). */
+                if (row->far && wanted->implied & ROW_BIT(i))
+                        differ &= ~ROW_BIT(i);
+
                 if (row->type->is_ref && !(row->flags & ROW_LOCAL)) {
                         differ &= ~ROW_BIT(i);
                         unknown &= ~ROW_BIT(i);
