@@ -263,6 +263,8 @@ void row_allowed(const Row *row, Buf *ret) {
         if (type->is_number && (row->min || row->max)) {
                 Value low = {.number = (uint64_t)row->min}, high = {.number = (uint64_t)row->max};
 
+                while (row_name(row, low.number)) /* was told */
+                        low.number++;
                 if (type->syntax)
                         buf_printf(ret, "%s from ", type->syntax);
                 type->format(row, &low, ret);
