@@ -252,7 +252,8 @@ static bool mtu_is_worth(const Link *link) {
         uint64_t mtu = link->common.values[LINK_MTU].number, usual_mtu = 0;
 
         if (link_is_lent(link))
-                return mtu != link_master(link)->common.values[LINK_MTU].number;
+                return !link_kind_is(link_master(link)->kind, KIND_ONE_MTU) &&
+                       mtu != link_master(link)->common.values[LINK_MTU].number;
         if (!link_kind_default(link->kind, LINK_MTU, &usual_mtu))
                 return true;
         if (parent && attrset_has(&parent->common, LINK_MTU))
