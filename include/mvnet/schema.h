@@ -245,6 +245,8 @@ enum {
         OBJECT_MAP = 1 << 2,      /* written as a map KEY: VALUE, not as a list */
         OBJECT_LATE = 1 << 3,     /* after all options of the link: they decide what it can have */
         OBJECT_EXACT = 1 << 4,    /* on links: what is there and not in the list, once one is, goes */
+        OBJECT_WHEN_UP = 1 << 5,  /* only while the link is up */
+        OBJECT_OF_PORT = 1 << 6,  /* names a port of the link, and goes when that leaves */
         OBJECT_ASKED = 1 << 7,    /* read only where files, or the record, speak of such */
         OBJECT_WHOLE = 1 << 8,    /* what is not said is at its default: it is replaced as a whole */
         OBJECT_DEL_WHOLE = 1 << 9, /* a deletion says all of it: what it leaves out matches anything */
@@ -292,6 +294,10 @@ typedef struct ObjectType {
         const struct ObjectType *as;
         void (*become)(AttrSet *set);
         bool (*speaks_of)(const AttrSet *set);
+        uint16_t message_dumped; /* what a dump consists of; 0: message_new */
+        /* NULL, or: a message is about any number of them; `take` gets each. 0 or < 0. */
+        int (*entries)(const struct nlmsghdr *message, Arena *arena,
+                       int (*take)(const GetScope *scope, void *userdata), void *userdata);
         uint16_t groups[3]; /* who tells of them: multicast groups, 0 is none */
         size_t attributes; /* numbers below this are taken apart */
         /* Non-zero: stands in this nest of the link's own message, an attribute for each. */
@@ -329,7 +335,7 @@ typedef struct ObjectType {
 } ObjectType;
 
 extern const ObjectType object_address, object_altname, object_link_sysctl, object_sysctl;
-extern const ObjectType object_route, object_rule, object_neighbour, object_fdb, object_remote;
+extern const ObjectType object_route, object_rule, object_neighbour, object_fdb, object_remote, object_mdb;
 extern const ObjectType object_wireguard_peer; /* of one kind, in its file */
 extern const ObjectType *const object_types[];
 extern const size_t object_types_n;

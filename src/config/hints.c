@@ -100,7 +100,7 @@ static const Hint foreign_words[] = {
 
 /* Of the language, but not of this version. */
 static const char *const later_link_keys[] = {
-        "mdb", "team-port",
+        "team-port",
 };
 static const char *const later_space_keys[] = {"nexthop-objects"};
 static const char *const later_kinds[] = {

@@ -258,7 +258,8 @@ bool type_is_read(uint64_t types, size_t i) {
 static bool is_about(const struct nlmsghdr *message, const ObjectType *type) {
         return is_dumped(type) &&
                (message->nlmsg_type == type->message_new ||
-                message->nlmsg_type == type->message_del) &&
+                message->nlmsg_type == type->message_del ||
+                (type->message_dumped && message->nlmsg_type == type->message_dumped)) &&
                (!type->is || (mnl_nlmsg_get_payload_len(message) >= type->header_size &&
                               type->is(mnl_nlmsg_get_payload(message))));
 }
@@ -556,10 +557,11 @@ static int take_on_link(Reading *reading, const struct nlmsghdr *message, int if
 
 static int take_object(const struct nlmsghdr *message, void *userdata) {
         Reading *reading = userdata;
+        uint16_t dumped = reading->type->message_dumped ?: reading->type->message_new;
         int ifindex = is_about(message, reading->type) ? message_ifindex(message, reading->type)
                                                        : -1;
 
-        if (ifindex < 0 || message->nlmsg_type != reading->type->message_new ||
+        if (ifindex < 0 || message->nlmsg_type != dumped ||
             (!reading->all && !message_is_kept(message, reading->type)))
                 return 0;
         return reading->type->flags & OBJECT_IN_NETNS ? append(reading->link, message)

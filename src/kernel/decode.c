@@ -245,8 +245,25 @@ int decode_link(Namespace *netns, const struct nlmsghdr *message, Link **ret, in
         return 0;
 }
 
+typedef struct Entries {
+        Namespace *netns;
+        Link *link;
+        const ObjectType *type;
+        Object *last;
+} Entries;
+
+static int take_entry(const GetScope *scope, void *userdata) {
+        Entries *entries = userdata;
+        Object *object = entries->link ? link_add_object(entries->link, entries->type)
+                                       : namespace_add_object(entries->netns, entries->type);
+
+        entries->last = object;
+        return object ? attrset_decode(&object->set, scope) : -ENOMEM;
+}
+
 int decode_object(Namespace *netns, Link *link, const ObjectType *type,
                   const struct nlmsghdr *message, Object **ret) {
+        Entries entries = {.netns = netns, .link = link, .type = type};
         const struct nlattr *tb[ATTRS_MAX];
         GetScope scope = {
                 .header = mnl_nlmsg_get_payload(message),
@@ -259,6 +276,11 @@ int decode_object(Namespace *netns, Link *link, const ObjectType *type,
 
         if (r < 0)
                 return r;
+        if (type->entries) {
+                r = type->entries(message, scope.arena, take_entry, &entries);
+                *ret = entries.last;
+                return r;
+        }
         object = link ? link_add_object(link, type) : namespace_add_object(netns, type);
         if (!object)
                 return -ENOMEM;

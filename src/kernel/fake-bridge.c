@@ -85,3 +85,37 @@ int fake_check_fdb(const Link *link, const Object *object, OpResult *result) {
         free(table);
         return there ? 0 : fake_refuse(result, -EINVAL, NULL, "unconfigured vlan");
 }
+
+/* br_mdb.c br_mdb_add() */
+int fake_check_of_port(const Link *link, const Object *object, OpResult *result) {
+        size_t i;
+
+        if (!fake_is_up(link))
+                return fake_refuse(result, -EINVAL, NULL, "Bridge device is not running");
+        ROWSET_FOREACH(i, object->set.present) {
+                const Link *port;
+
+                if (!schema_row(object->set.schema, i)->type->is_ref)
+                        continue;
+                port = network_find_link(link->netns->network, &object->set.values[i].ref);
+                if (!port || (port != link && link_master(port) != link))
+                        return fake_refuse(result, -EINVAL, NULL, "Device is not a bridge port");
+        }
+        return 0;
+}
+
+void fake_forget_port(Link *master, const Link *port) {
+        const Ref self = link_self(port);
+
+        for (Object *object = master->objects, *next; object; object = next) {
+                size_t i;
+                bool named = false;
+
+                next = object->next;
+                ROWSET_FOREACH(i, object->type->flags & OBJECT_OF_PORT ? object->set.present : 0)
+                        named |= schema_row(object->set.schema, i)->type->is_ref &&
+                                 ref_equal(&object->set.values[i].ref, &self);
+                if (named)
+                        object_remove(&master->objects, &master->last, object);
+        }
+}

@@ -416,6 +416,7 @@ int fake_release(FakeKernel *kernel, Link *link) {
         if (!master)
                 return 0;
         attrset_set(&link->common, LINK_MASTER, (Value){});
+        fake_forget_port(master, link);
         link->port = (AttrSet){};
         if (link_vlan_bridge(link) != link)
                 link->vlans = (AttrSet){};
@@ -491,6 +492,8 @@ void fake_rename_refs(FakeKernel *kernel, Ref from, Ref to) {
                 rename_in(&link->common, from, to);
                 rename_in(&link->options, from, to);
                 rename_in(&link->port, from, to);
+                for (Object *object = link->objects; object; object = object->next)
+                        rename_in(&object->set, from, to);
         }
 }
 

@@ -335,6 +335,8 @@ static int check_object(FakeKernel *kernel, const Namespace *netns, const Link *
                 return fake_refuse(result, -EEXIST, NULL, "it is there already");
         if (object->type == &object_altname && fake_name_taken(netns, object->set.values[0].text))
                 return fake_refuse(result, -EEXIST, NULL, "the name is in use");
+        if (link && object->type->flags & OBJECT_OF_PORT)
+                return fake_check_of_port(link, object, result);
         if (link && object->type->of_master)
                 return fake_check_fdb(link, object, result);
         if (object->type != &object_address || !address || !link)

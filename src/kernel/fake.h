@@ -90,6 +90,8 @@ int fake_begin_vlans(FakeKernel *kernel, Link *link, const Link *bridge);
 int fake_change_default_vid(FakeKernel *kernel, Link *bridge, size_t at, const Value *value);
 /* Whether its VLANs are in force, so that somebody asks for them. */
 bool fake_filters_vlans(const Link *link);
+int fake_check_of_port(const Link *link, const Object *object, OpResult *result);
+void fake_forget_port(Link *master, const Link *port); /* what names it is gone */
 int fake_check_fdb(const Link *link, const Object *object, OpResult *result);
 
 /* fake-link.c: requests. */

@@ -262,8 +262,11 @@ static int see_object(const Seeing *seeing, const Space *space, const struct nlm
         r = decode_object(seeing->netns, NULL, type, message, &object);
         if (r != 0)
                 return r;
+        if (!object)
+                return DECODE_E_TAKEN;
         if (type->fit && op->link)
                 type->fit(object, op->link);
+        resolve(seeing, space, &object->set);
         ret->gone = message->nlmsg_type == type->message_del;
         ret->ifindex = message_ifindex(message, type);
         ret->link_name = op->ifindex > 0 ? NULL : name_of(seeing, space, ret->ifindex);

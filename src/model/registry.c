@@ -25,6 +25,7 @@ const ObjectType *const object_types[] = {
         &object_fdb,
         &object_wireguard_peer,
         &object_remote,
+        &object_mdb,
 };
 const size_t object_types_n = ELEMENTSOF(object_types);
 

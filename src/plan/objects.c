@@ -18,6 +18,8 @@ static bool is_cycled(const Planner *planner, const LinkPlan *link) {
 }
 
 static Stage object_stage(const Planner *planner, const LinkPlan *link, const Object *object) {
+        if (object->type->flags & OBJECT_WHEN_UP)
+                return STAGE_LAST;
         if (!(object->type->flags & OBJECT_LATE))
                 return STAGE_DETAIL;
         return is_cycled(planner, link) ? STAGE_LAST : STAGE_ADDRESS;
@@ -119,6 +121,38 @@ static void change_object(Planner *planner, LinkPlan *link, const Object *wanted
                 show_object_rows(planner, link->item, wanted, have, differ);
 }
 
+/* The first link that an object names, as it is wanted; NULL: none. */
+static const LinkPlan *named_by(const Planner *planner, const Object *object) {
+        size_t i;
+
+        ROWSET_FOREACH(i, object->set.present)
+                if (schema_row(object->set.schema, i)->type->is_ref)
+                        return planner_by_wanted(planner,
+                                                 network_find_link(planner->wanted,
+                                                                   &object->set.values[i].ref));
+        return NULL;
+}
+
+/* What names a port can't be there before it. */
+static bool is_possible(const Planner *planner, const LinkPlan *link, const Object *wanted) {
+        const LinkPlan *port;
+
+        if (wanted->type->flags & OBJECT_WHEN_UP && link->no_state)
+                return false;
+        if (!(wanted->type->flags & OBJECT_OF_PORT))
+                return true;
+        port = named_by(planner, wanted);
+        return port == link || (port && !port->blocked && !port->no_master &&
+                                (port->have || port->create));
+}
+
+static bool port_stays(const Planner *planner, const LinkPlan *link, const Object *have) {
+        const LinkPlan *port = named_by(planner, have);
+
+        return !port || port == link ||
+               !(port->create || port->differ[SECTION_COMMON] & ROW_BIT(LINK_MASTER));
+}
+
 /* Down or moved links lose their IPv6 addresses, whatever the last dump said. */
 static bool survives(const Planner *planner, const LinkPlan *link, const Object *have) {
         const Value *address =
@@ -128,6 +162,8 @@ static bool survives(const Planner *planner, const LinkPlan *link, const Object 
                 return have->type == &object_altname;
         if (have->type->of_master && link->differ[SECTION_COMMON] & ROW_BIT(LINK_MASTER))
                 return !have->type->of_master(&have->set);
+        if (have->type->flags & OBJECT_OF_PORT && !port_stays(planner, link, have))
+                return false;
         if (address && address->family == 10 && is_cycled(planner, link))
                 return false;
         return !address || address->family != 10 /* AF_INET6 */ || link->no_state ||
@@ -208,6 +244,8 @@ static RowSet rows_let_be(const Planner *planner, const LinkPlan *link, const Ob
 }
 
 void planner_objects(Planner *planner, LinkPlan *link) {
+        bool waits = false;
+
         remove_surplus(planner, link);
         for (const Object *wanted = link->wanted->objects; wanted; wanted = wanted->next) {
                 Object *have = link->have && !link->create
@@ -217,6 +255,10 @@ void planner_objects(Planner *planner, LinkPlan *link) {
 
                 if (have && !survives(planner, link, have))
                         have = NULL;
+                if (!have && !is_possible(planner, link, wanted)) {
+                        waits = true;
+                        continue;
+                }
                 if (!have) {
                         object_step(planner, sysctl ? OP_OBJECT_SET : OP_OBJECT_ADD,
                                     object_stage(planner, link, wanted), link, wanted);
@@ -231,6 +273,8 @@ void planner_objects(Planner *planner, LinkPlan *link) {
                 if (differ)
                         change_object(planner, link, wanted, have, differ);
         }
+        if (waits && !link->item->n_ops)
+                item_judge(link->item, VERDICT_WAITING, "waiting for one of its ports");
 }
 
 bool planner_objects_differ(const LinkPlan *link) {

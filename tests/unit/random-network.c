@@ -588,12 +588,30 @@ static void add_remotes(Maker *maker, const Made *link) {
         buf_add(maker->out, "]\n");
 }
 
+static void add_mdb(Maker *maker, const Made *link) {
+        bool begun = false;
+
+        if (!link->kind || !link->kind->filtering || link->state != LINK_STATE_UP)
+                return;
+        for (size_t i = 0; i < maker->n; i++) {
+                if (maker->links[i].master != link || maker->links[i].absent ||
+                    random_chance(maker->random, 60))
+                        continue;
+                buf_add(maker->out, begun ? "" : "        mdb:\n");
+                begun = true;
+                buf_printf(maker->out, "          - {group: 239.0.0.%u, port: %s%s}\n",
+                           (unsigned)random_below(maker->random, 4), maker->links[i].name,
+                           random_chance(maker->random, 30) ? ", source: 10.0.0.1" : "");
+        }
+}
+
 static void add_objects(Maker *maker, const Made *link) {
         if (link->absent)
                 return;
         add_addresses(maker, link);
         add_fdb(maker, link);
         add_remotes(maker, link);
+        add_mdb(maker, link);
         if (random_chance(maker->random, 10))
                 buf_printf(maker->out, "        altnames: [alt-%s-%u]\n", link->name,
                            maker->altnames++ % 4);

@@ -503,7 +503,7 @@ static bool is_netlink(const Table *table) {
 /* Rows whose values travel, and come back. */
 static bool goes_round(const Table *table, const Row *row) {
         return is_netlink(table) && table->schema != &match_schema &&
-               table->schema != &vlans_schema && !is_local(row) &&
+               table->schema != &vlans_schema && !(table->object && table->object->entries) && !is_local(row) &&
                row->change != CHANGE_STATE && !(row->flags & (ROW_WRITE_ONLY | ROW_MAKES_PEER));
 }
 
