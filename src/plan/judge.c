@@ -307,6 +307,22 @@ static void judge_siblings(Planner *planner, LinkPlan *link) {
         }
 }
 
+/* Of a bridge that somebody else made only the kernel can tell whether it has VLANs. */
+static void judge_vlans(Planner *planner, LinkPlan *link) {
+        const LinkPlan *master = planner_master(planner, link);
+        const Link *bridge = master && link_is_physical(master->wanted) ? master->have : NULL;
+        const Value *filtering = bridge && bridge->kind && bridge->kind->filtering
+                ? attrset_get(&bridge->options, bridge->kind->filtering) : NULL;
+
+        if (!link->wanted->vlans.present || !bridge || (filtering && filtering->number))
+                return;
+        forget_judgement(link);
+        link->judged = true;
+        judge(link, VERDICT_CONFLICT,
+              planner_text(planner, "%s, which mvnetd did not make, does not filter VLANs",
+                           planner_path(planner, bridge)));
+}
+
 /* What holds up part of a link, but not the link. */
 static void judge_parts(Planner *planner, LinkPlan *link) {
         const LinkPlan *lower = planner_lower(planner, link),
@@ -397,6 +413,8 @@ static void judge_link(Planner *planner, LinkPlan *link) {
                 judge_create(planner, link, NULL);
         if (!link->blocked && (link->create || link->differ[SECTION_OPTIONS]))
                 judge_siblings(planner, link);
+        if (!link->blocked)
+                judge_vlans(planner, link);
         if (!link->blocked)
                 judge_parts(planner, link);
 }
