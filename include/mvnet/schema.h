@@ -298,6 +298,13 @@ typedef struct ObjectType {
         /* NULL, or: a message is about any number of them; `take` gets each. 0 or < 0. */
         int (*entries)(const struct nlmsghdr *message, Arena *arena,
                        int (*take)(const GetScope *scope, void *userdata), void *userdata);
+        /*
+         * Whether an event with that says all there is to say: then nothing has to be read again.
+         * NULL: it never does.
+         */
+        bool (*is_told)(const GetScope *scope);
+        /* Whether it goes without a word when that link is set down, or goes; NULL: who knows. */
+        bool (*goes)(const GetScope *scope, int ifindex);
         uint16_t groups[3]; /* who tells of them: multicast groups, 0 is none */
         size_t attributes; /* numbers below this are taken apart */
         /* Non-zero: stands in this nest of the link's own message, an attribute for each. */

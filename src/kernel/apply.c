@@ -590,7 +590,7 @@ static int apply_object(Applier *applier) {
                 r = applier_send(applier, encode_object(applier_request(applier), op, ifindex));
         if (r == -EEXIST && op->type == OP_OBJECT_ADD && op->object->type->look)
                 r = take_over(applier, ifindex, r);
-        if (op_is_entry(op) && applier->space->watch)
+        if (op_is_entry(op) && applier->space->watch && applier->space->watch->noisy)
                 cache_mark_space(applier->space->cache);
         if (r == 0 && op->object->type->nest)
                 window_ask(applier->kernel, applier->space, ifindex);

@@ -152,6 +152,7 @@ void cache_mark(Cache *cache, int ifindex) {
 
 void cache_mark_space(Cache *cache) {
         cache->space.stale |= cache->types != 0;
+        cache->stale_types = UINT64_MAX;
 }
 
 typedef struct Footing {
@@ -173,17 +174,49 @@ static bool find_footing(const struct nlmsghdr *message, Footing *ret) {
         return true;
 }
 
-bool cache_is_shaken(const Cache *cache, const struct nlmsghdr *link) {
+/* What went with a link that is down, or gone; a type that can't tell is to be read again. */
+static void drop_gone(Cache *cache, int ifindex) {
+        const struct nlattr *tb[ATTRS_MAX];
+        _cleanup_(arena_deinit) Arena arena = {};
+        size_t at = 0;
+
+        while (at < cache->space.size) {
+                struct nlmsghdr *message = (struct nlmsghdr *)(cache->space.messages + at);
+                const ObjectType *type = message_type(message);
+                size_t size = NLMSG_ALIGN((size_t)message->nlmsg_len);
+                GetScope scope;
+
+                if (!type || !type->goes || !type->is_told ||
+                    message_take_apart(message, type, tb, &arena, &scope) < 0 ||
+                    !type->is_told(&scope)) {
+                        cache->space.stale = true;
+                        cache->stale_types |= type ? type_bit(type) : UINT64_MAX;
+                } else if (type->goes(&scope, ifindex)) {
+                        cache->changed = true;
+                        memmove(message, cache->space.messages + at + size,
+                                cache->space.size - at - size);
+                        cache->space.size -= size;
+                        continue;
+                }
+                at += size;
+        }
+}
+
+void cache_shake(Cache *cache, const struct nlmsghdr *link) {
         const struct ifinfomsg *header = mnl_nlmsg_get_payload(link);
         const CachedLink *known = cache_find(cache, header->ifi_index);
         Footing before, now;
 
-        if (link->nlmsg_type == RTM_DELLINK || !known || known->size == 0)
-                return true;
-        if (!find_footing((const struct nlmsghdr *)known->messages, &before) ||
-            !find_footing(link, &now))
-                return true;
-        return before.up != now.up || before.ipv6 != now.ipv6 || before.master != now.master;
+        if (cache->types == 0 || !known || known->size == 0)
+                return; /* nothing can have been lost with it */
+        if (link->nlmsg_type == RTM_DELLINK)
+                drop_gone(cache, header->ifi_index);
+        else if (!find_footing((const struct nlmsghdr *)known->messages, &before) ||
+                 !find_footing(link, &now) || before.ipv6 != now.ipv6 ||
+                 before.master != now.master)
+                cache_mark_space(cache);
+        else if (before.up && !now.up)
+                drop_gone(cache, header->ifi_index);
 }
 
 void cache_mark_slots(Cache *cache) {
@@ -208,6 +241,7 @@ bool cache_ask(Cache *cache, uint64_t types, bool all) {
         cache->types = types;
         cache->all = all;
         cache->space.stale = true;
+        cache->stale_types = UINT64_MAX;
         for (size_t i = 0; i < object_types_n; i++)
                 if (news & ((uint64_t)1 << i) && !(object_types[i]->flags & OBJECT_IN_NETNS))
                         cache->stale = true;
@@ -237,83 +271,6 @@ bool cache_is_stale(const Cache *cache) {
         return cache->stale || cache->space.stale || cache->n_stale > 0;
 }
 
-/* Messages. */
-
-static bool is_dumped(const ObjectType *type) {
-        return type->transport == TRANSPORT_RTNL && type->message_get && !type->nest;
-}
-
-uint64_t type_bit(const ObjectType *type) {
-        for (size_t i = 0; i < object_types_n; i++)
-                if (object_types[i] == type && type->flags & OBJECT_ASKED)
-                        return (uint64_t)1 << i;
-        return 0;
-}
-
-bool type_is_read(uint64_t types, size_t i) {
-        return is_dumped(object_types[i]) &&
-               (!(object_types[i]->flags & OBJECT_ASKED) || types & ((uint64_t)1 << i));
-}
-
-static bool is_about(const struct nlmsghdr *message, const ObjectType *type) {
-        return is_dumped(type) &&
-               (message->nlmsg_type == type->message_new ||
-                message->nlmsg_type == type->message_del ||
-                (type->message_dumped && message->nlmsg_type == type->message_dumped)) &&
-               (!type->is || (mnl_nlmsg_get_payload_len(message) >= type->header_size &&
-                              type->is(mnl_nlmsg_get_payload(message))));
-}
-
-const ObjectType *message_type(const struct nlmsghdr *message) {
-        for (size_t i = 0; i < object_types_n; i++)
-                if (is_about(message, object_types[i]))
-                        return object_types[i];
-        return NULL;
-}
-
-static int take_apart(const struct nlmsghdr *message, const ObjectType *type,
-                      const struct nlattr **tb, Arena *arena, GetScope *ret) {
-        *ret = (GetScope){
-                .header = mnl_nlmsg_get_payload(message),
-                .tb = tb,
-                .tb_n = MIN(type->attributes, (size_t)ATTRS_MAX),
-                .arena = arena,
-        };
-        return attrs_parse_message(message, type->header_size, tb, ret->tb_n);
-}
-
-int message_ifindex(const struct nlmsghdr *message, const ObjectType *type) {
-        const struct nlattr *tb[ATTRS_MAX];
-        GetScope scope;
-
-        return take_apart(message, type, tb, NULL, &scope) < 0 ? -1 : type->ifindex(&scope);
-}
-
-bool message_is_kept(const struct nlmsghdr *message, const ObjectType *type) {
-        const struct nlattr *tb[ATTRS_MAX];
-        GetScope scope;
-
-        return !type->keeps ||
-               (take_apart(message, type, tb, NULL, &scope) == 0 && type->keeps(&scope));
-}
-
-/* Whether they are about the same slot. What can't be told is taken for the same. */
-static bool is_same(const ObjectType *type, const GetScope *a, const GetScope *b) {
-        size_t n = schema_size(&type->schema);
-
-        for (size_t i = 0; i < n; i++) {
-                const Row *row = schema_row(&type->schema, i);
-                Value x = {}, y = {};
-
-                if (row->change != CHANGE_KEY)
-                        continue;
-                if (row->type->get(row, a, &x) == 0 && row->type->get(row, b, &y) == 0 &&
-                    !value_equal(row, &x, &y))
-                        return false;
-        }
-        return true;
-}
-
 /* What is not kept counts if it was, or took the place of what was. */
 bool cache_minds(const Cache *cache, const struct nlmsghdr *message, const ObjectType *type,
                  int ifindex) {
@@ -325,13 +282,13 @@ bool cache_minds(const Cache *cache, const struct nlmsghdr *message, const Objec
 
         if (message_is_kept(message, type))
                 return true;
-        if (!entry || take_apart(message, type, tb, &arena, &event) < 0)
+        if (!entry || message_take_apart(message, type, tb, &arena, &event) < 0)
                 return false;
         for (unsigned i = 0; i < 2; i++)
                 CACHED_FOREACH(other, i ? &cache->others : entry)
-                        if (is_about(other, type) &&
-                            take_apart(other, type, known_tb, &arena, &known) == 0 &&
-                            is_same(type, &event, &known))
+                        if (message_is_about(other, type) &&
+                            message_take_apart(other, type, known_tb, &arena, &known) == 0 &&
+                            message_is_same(type, &event, &known))
                                 return true;
         return false;
 }
@@ -339,6 +296,50 @@ bool cache_minds(const Cache *cache, const struct nlmsghdr *message, const Objec
 /* A kernel that was built without a protocol has none of it; nor has a table without routes. */
 static bool is_nothing(int r) {
         return r == -EAFNOSUPPORT || r == -EOPNOTSUPP || r == -ENOENT;
+}
+
+/* What is in that slot goes; false: it is more than an event tells of. */
+static bool clear_slot(CachedLink *space, const ObjectType *type, const GetScope *event,
+                       Arena *arena) {
+        const struct nlattr *tb[ATTRS_MAX];
+        size_t at = 0;
+
+        while (at < space->size) {
+                struct nlmsghdr *message = (struct nlmsghdr *)(space->messages + at);
+                size_t size = NLMSG_ALIGN((size_t)message->nlmsg_len);
+                GetScope known;
+
+                if (!message_is_about(message, type) || message_take_apart(message, type, tb, arena, &known) < 0 ||
+                    !message_is_same(type, event, &known)) {
+                        at += size;
+                        continue;
+                }
+                if (!type->is_told(&known))
+                        return false;
+                memmove(message, space->messages + at + size, space->size - at - size);
+                space->size -= size;
+        }
+        return true;
+}
+
+void cache_tell(Cache *cache, const struct nlmsghdr *message, const ObjectType *type) {
+        const struct nlattr *tb[ATTRS_MAX];
+        _cleanup_(arena_deinit) Arena arena = {};
+        bool stale = cache->space.stale && cache->stale_types & type_bit(type), told;
+        GetScope event;
+
+        if (stale)
+                return;
+        told = type->is_told && !cache->all && message_is_kept(message, type) &&
+               message_take_apart(message, type, tb, &arena, &event) == 0 && type->is_told(&event) &&
+               clear_slot(&cache->space, type, &event, &arena);
+        if (told && message->nlmsg_type == type->message_new)
+                told = append(&cache->space, message) == 0;
+        cache->changed = true;
+        if (told)
+                return;
+        cache->space.stale = true;
+        cache->stale_types |= type_bit(type);
 }
 
 /* Others. */
@@ -357,15 +358,12 @@ static bool fills(const Object *object, const GetScope *scope) {
 
         for (size_t i = 0; i < n; i++) {
                 const Row *row = schema_row(schema, i);
-                ParseScope parse = {.arena = scope->arena};
                 Value value = {};
 
                 if (row->change != CHANGE_KEY || !attrset_has(&object->set, i))
                         continue;
-                if (row->type->get(row, scope, &value) != 0 &&
-                    (!row->def || value_parse(row, &parse, row->def, &value) != 0))
-                        return false;
-                if (!value_equal(row, &object->set.values[i], &value))
+                if (!message_key(row, scope, &value) ||
+                    !value_equal(row, &object->set.values[i], &value))
                         return false;
         }
         return true;
@@ -378,8 +376,8 @@ static int take_other(const struct nlmsghdr *message, void *userdata) {
         GetScope scope;
         int r = 0;
 
-        if (!is_about(message, seeking->type) || message->nlmsg_type != seeking->type->message_new ||
-            take_apart(message, seeking->type, tb, &seeking->arena, &scope) < 0 ||
+        if (!message_is_about(message, seeking->type) || message->nlmsg_type != seeking->type->message_new ||
+            message_take_apart(message, seeking->type, tb, &seeking->arena, &scope) < 0 ||
             seeking->type->ifindex(&scope) < 0 || seeking->type->keeps(&scope))
                 return 0;
         for (size_t i = 0; r == 0 && i < seeking->n; i++)
@@ -558,7 +556,7 @@ static int take_on_link(Reading *reading, const struct nlmsghdr *message, int if
 static int take_object(const struct nlmsghdr *message, void *userdata) {
         Reading *reading = userdata;
         uint16_t dumped = reading->type->message_dumped ?: reading->type->message_new;
-        int ifindex = is_about(message, reading->type) ? message_ifindex(message, reading->type)
+        int ifindex = message_is_about(message, reading->type) ? message_ifindex(message, reading->type)
                                                        : -1;
 
         if (ifindex < 0 || message->nlmsg_type != dumped ||
@@ -715,16 +713,23 @@ static int read_marked(Cache *cache, Netlink *netlink, uint64_t turn) {
 static int read_space(Cache *cache, Netlink *netlink) {
         CachedLink fresh = {};
         Reading reading = {
-                .cache = cache, .link = &fresh, .types = cache->types, .all = cache->all,
+                .cache = cache,
+                .link = &fresh,
+                .types = cache->types & cache->stale_types,
+                .all = cache->all,
         };
         int r = read_all_objects(netlink, &reading, false);
 
+        CACHED_FOREACH(message, &cache->space)
+                if (r == 0 && !(type_bit(message_type(message)) & cache->stale_types))
+                        r = append(&fresh, message);
         if (r != 0) {
                 link_clear(&fresh);
                 return r;
         }
         link_clear(&cache->space);
         cache->space = fresh;
+        cache->stale_types = 0;
         return 0;
 }
 

@@ -62,6 +62,7 @@ typedef struct Cache {
         CachedLink *links; /* uthash, in the order of their numbers */
         CachedText *texts; /* of the namespace itself */
         CachedLink space;  /* number 0: what lives in the namespace, and on no link */
+        uint64_t stale_types; /* of that: a bit for each */
         CachedLink others; /* what others added where one of ours belongs, as far as was looked */
         Slot *slots;       /* uthash by key: where that was looked for */
         bool seek;         /* where ours are said to be, too: something was in the way */
@@ -88,10 +89,15 @@ void cache_mark(Cache *cache, int ifindex);
 /* What lives in the namespace, and on no link, is to be read again. */
 void cache_mark_space(Cache *cache);
 /*
- * Whether an event about a link may mean that routes were lost without a word: with its being up,
- * its master, or the 1280 bytes that IPv6 needs.
+ * Takes in what an event about a link means for routes, which are lost without a word with its being
+ * up, its master, or the 1280 bytes that IPv6 needs.
  */
-bool cache_is_shaken(const Cache *cache, const struct nlmsghdr *link);
+void cache_shake(Cache *cache, const struct nlmsghdr *link);
+/*
+ * Takes in an event about what lives in the namespace: what it says if that is all there is to say,
+ * else that type is to be read again.
+ */
+void cache_tell(Cache *cache, const struct nlmsghdr *message, const ObjectType *type);
 /* What else is to be read from now on: a bit for each type. True: some of it never was. */
 bool cache_ask(Cache *cache, uint64_t types, bool all);
 /* Somebody else's may be where one of ours belongs, or no longer. */
@@ -137,6 +143,14 @@ const ObjectType *message_type(const struct nlmsghdr *message);
 /* And on which link: 0: none; < 0: it is not one to be managed, or makes no sense. */
 int message_ifindex(const struct nlmsghdr *message, const ObjectType *type);
 bool message_is_kept(const struct nlmsghdr *message, const ObjectType *type);
+bool message_is_about(const struct nlmsghdr *message, const ObjectType *type);
+/* `tb` has room for ATTRS_MAX. 0 or -EBADMSG. */
+int message_take_apart(const struct nlmsghdr *message, const ObjectType *type,
+                       const struct nlattr **tb, Arena *arena, GetScope *ret);
+/* A row of the identity, as it is reported or goes without saying; false: there is none. */
+bool message_key(const Row *row, const GetScope *scope, Value *ret);
+/* Whether both are about the same slot. */
+bool message_is_same(const ObjectType *type, const GetScope *a, const GetScope *b);
 /* Whether what is in the cache would have to be read again after an event that says so. */
 bool cache_minds(const Cache *cache, const struct nlmsghdr *message, const ObjectType *type,
                  int ifindex);

@@ -160,8 +160,8 @@ static void hear_link(const Hearing *hearing, const struct nlmsghdr *message) {
         if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
                 return;
         /* The others are of ports, and say less. */
-        if (header->ifi_family == AF_UNSPEC && cache_is_shaken(hearing->space->cache, message))
-                cache_mark_space(hearing->space->cache);
+        if (header->ifi_family == AF_UNSPEC)
+                cache_shake(hearing->space->cache, message);
         space_mark(hearing->space, header->ifi_index);
         if (header->ifi_family == AF_UNSPEC)
                 window_add(&hearing->kernel->watcher->window, hearing->space, message);
@@ -222,10 +222,13 @@ static int hear(const struct nlmsghdr *message, void *userdata) {
                 return 0;
         if (!message_is_kept(message, type))
                 cache_mark_slots(space->cache);
-        /* With the last address go routes, too (fib_frontend.c fib_disable_ip), without a word. */
-        if (type->flags & OBJECT_IN_NETNS || message->nlmsg_type == RTM_DELADDR)
+        /* With the last IPv4 address go routes, too (fib_frontend.c fib_disable_ip), without a word. */
+        if (message->nlmsg_type == RTM_DELADDR &&
+            *(const uint8_t *)mnl_nlmsg_get_payload(message) == AF_INET)
                 cache_mark_space(space->cache);
-        if (!(type->flags & OBJECT_IN_NETNS))
+        if (type->flags & OBJECT_IN_NETNS)
+                cache_tell(space->cache, message, type);
+        else
                 space_mark(space, ifindex);
         window_add(&hearing->kernel->watcher->window, space, message);
         return 0;

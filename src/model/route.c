@@ -449,6 +449,19 @@ static bool route_keeps(const GetScope *scope) {
         return get_header(scope)->rtm_protocol == PROTOCOL_OURS;
 }
 
+/* Of several hops one can come or go alone. */
+static bool route_is_told(const GetScope *scope) {
+        return !get_attr(scope, RTA_MULTIPATH, 0) && !get_attr(scope, RTA_NH_ID, 0);
+}
+
+/* Of IPv6 there is an event for each (fib_frontend.c fib_disable_ip; 6.1 … 6.18). */
+static bool route_goes(const GetScope *scope, int ifindex) {
+        const struct nlattr *dev = get_attr(scope, RTA_OIF, sizeof(uint32_t));
+
+        return get_header(scope)->rtm_family == AF_INET && dev &&
+               mnl_attr_get_u32(dev) == (uint32_t)ifindex;
+}
+
 /* Other families are multicast forwarding, and labels. */
 static bool route_is(const void *payload) {
         const struct rtmsg *header = payload;
@@ -683,6 +696,8 @@ const ObjectType object_route = {
         .ifindex = route_ifindex,
         .keeps = route_keeps,
         .is = route_is,
+        .is_told = route_is_told,
+        .goes = route_goes,
         .ask = route_ask,
         .ask_all = route_ask_all,
         .seek = route_seek,

@@ -518,6 +518,14 @@ static bool rule_keeps(const GetScope *scope) {
         return protocol && mnl_attr_get_u8(protocol) == PROTOCOL_OURS;
 }
 
+static bool rule_is_told(const GetScope *scope _unused_) {
+        return true;
+}
+
+static bool rule_goes(const GetScope *scope _unused_, int ifindex _unused_) {
+        return false;
+}
+
 /* Other families are multicast forwarding. */
 static bool rule_is(const void *payload) {
         const struct fib_rule_hdr *header = payload;
@@ -623,6 +631,8 @@ const ObjectType object_rule = {
         .ifindex = rule_ifindex,
         .keeps = rule_keeps,
         .is = rule_is,
+        .is_told = rule_is_told,
+        .goes = rule_goes,
         .ask = rule_ask,
         .seek = rule_seek,
         .groups = {RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE},
