@@ -268,7 +268,8 @@ struct AttrType {
 };
 
 /* Numbers of a fixed width. */
-extern const AttrType attr_u8, attr_u16, attr_u32, attr_u64, attr_s32, attr_be16, attr_be32;
+extern const AttrType attr_u8, attr_u16, attr_u32, attr_u64, attr_s32, attr_be16, attr_be32,
+        attr_be64;
 /* Likewise; some have a name (`names`). */
 extern const AttrType attr_u8_or_word;
 /* A TTL of TTL_INHERIT is an attribute of its own (`nla2`): a flag without payload if `bit` is set. */
@@ -290,6 +291,8 @@ extern const AttrType attr_masked_bit;
 extern const AttrType attr_bit16, attr_bit_be16, attr_bit32;
 /* One bit of ifinfomsg.ifi_flags. */
 extern const AttrType attr_iff;
+/* One bit of ndmsg.ndm_flags. */
+extern const AttrType attr_ntf;
 /* 48-bit addresses; attr_mac_policy also takes `stable` and `kernel`. */
 extern const AttrType attr_mac, attr_mac_policy;
 /*

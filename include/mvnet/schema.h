@@ -49,6 +49,7 @@ bool attrset_has(const AttrSet *set, size_t row);
 void attrset_set(AttrSet *set, size_t row, Value value);
 const Value *attrset_get(const AttrSet *set, const char *key); /* NULL: absent, or no such row */
 Location attrset_at(const AttrSet *set, size_t row);           /* nowhere if unknown */
+RowSet attrset_rows_by(const AttrSet *set, Transport transport); /* those present that go by it */
 int attrset_copy(const AttrSet *from, Arena *arena, AttrSet *ret);
 
 /* Row.when: whether the row counts by what `decider` says, or the defaults of its schema. */

@@ -12,16 +12,6 @@
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 
-static RowSet rows_by(const AttrSet *set, Transport transport) {
-        RowSet rows = 0;
-        size_t i;
-
-        ROWSET_FOREACH(i, set->present)
-                if (schema_row(set->schema, i)->transport == transport)
-                        rows |= ROW_BIT(i);
-        return rows;
-}
-
 static bool is_set(const struct nlattr *attr) {
         return attr && mnl_attr_get_u8(attr);
 }
@@ -35,8 +25,8 @@ static int encode(Applier *applier, int ifindex, NetnsTun *ret) {
         const Link *link = applier->op->link;
         Request *request = applier_request(applier);
         const struct nlattr *tb[IFLA_TUN_NUM_DISABLED_QUEUES + 1];
-        int r = attrset_encode(&link->options, rows_by(&link->options, TRANSPORT_TUN), &request->scope,
-                               &request->placed);
+        RowSet rows = attrset_rows_by(&link->options, TRANSPORT_TUN);
+        int r = attrset_encode(&link->options, rows, &request->scope, &request->placed);
 
         if (r == 0)
                 r = attrs_parse_message(request->scope.message, 0, tb, ELEMENTSOF(tb));

@@ -11,20 +11,6 @@
 #define CIPHER_GCM_AES_XPN_128 0x0080c20001000003
 #define CIPHER_GCM_AES_XPN_256 0x0080c20001000004
 
-/* A MAC address and a port in network order: the number is as people write it. */
-static const AttrType attr_sci = {
-        .name = "number",
-        .syntax = "a number",
-        .size = 8,
-        .big_endian = true,
-        .is_number = true,
-        .parse = attr_parse_number,
-        .format = attr_format_number,
-        .put = attr_put_number,
-        .get = attr_get_number,
-        .equal = attr_equal_number,
-};
-
 /* Reported as the end of the SCI. */
 static int port_get(const Row *row _unused_, const GetScope *scope, Value *ret) {
         const struct nlattr *sci = get_attr(scope, IFLA_MACSEC_SCI, 8);
@@ -59,7 +45,8 @@ static const Name offloads[] = {{"off", 0}, {"phy", 1}, {"mac", 2}, {}};
 
 /* clang-format off */
 static const Row rows[] = {
-        { .key = "sci", .nla = IFLA_MACSEC_SCI, .type = &attr_sci, .change = CHANGE_CREATE,
+        /* A MAC address and a port in network order: the number is as people write it. */
+        { .key = "sci", .nla = IFLA_MACSEC_SCI, .type = &attr_be64, .change = CHANGE_CREATE,
           .doc = "The secure channel's identifier: MAC address and port." },
         { .key = "port", .nla = IFLA_MACSEC_PORT, .type = &attr_port, .change = CHANGE_CREATE, .min = 1, .max = 65535, .def = "1",
           .doc = "The port in the secure channel's identifier." },

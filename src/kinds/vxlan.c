@@ -12,19 +12,6 @@ enum { /* newer than our headers */
         VXLAN_MC_ROUTE = 34,      /* 6.17 */
 };
 
-static const AttrType attr_header = {
-        .name = "number",
-        .syntax = "a number",
-        .size = 8,
-        .big_endian = true,
-        .is_number = true,
-        .parse = attr_parse_number,
-        .format = attr_format_number,
-        .put = attr_put_number,
-        .get = attr_get_number,
-        .equal = attr_equal_number,
-};
-
 static const Name ttls[] = {{"auto", 0}, {"inherit", TTL_INHERIT, .fixed = true}, {}};
 static const Name toses[] = {{"inherit", 1}, {}};
 static const Name dfs[] = {{"unset", 0}, {"set", 1}, {"inherit", 2}, {}};
@@ -90,7 +77,7 @@ static const Row rows[] = {
           .doc = "Whether only listed networks are taken; needs external." },
         { .key = "localbypass", .nla = VXLAN_LOCALBYPASS, .type = &attr_bool, .def = "true",
           .doc = "Whether packets to another vxlan of this host take the short way (Linux 6.5)." },
-        { .key = "reserved-bits", .nla = VXLAN_RESERVED_BITS, .type = &attr_header, .change = CHANGE_CREATE,
+        { .key = "reserved-bits", .nla = VXLAN_RESERVED_BITS, .type = &attr_be64, .change = CHANGE_CREATE,
           .doc = "The bits of the header that packets to us may have set (Linux 6.14)." },
         { .key = "mc-route", .nla = VXLAN_MC_ROUTE, .type = &attr_bool, .flags = ROW_WRITE_ONLY, .def = "false",
           .doc = "Whether multicast goes by the multicast routes (Linux 6.17)." },

@@ -127,27 +127,6 @@ static const AttrType attr_fdb_state = {
         .equal = attr_equal_number,
 };
 
-static int flag_put(const Row *row, const Value *value, PutScope *scope) {
-        if (value->number)
-                put_header(scope)->ndm_flags |= (uint8_t)row->bit;
-        return 0;
-}
-
-static int flag_get(const Row *row, const GetScope *scope, Value *ret) {
-        *ret = (Value){.number = !!(get_header(scope)->ndm_flags & row->bit)};
-        return 0;
-}
-
-static const AttrType attr_ntf = {
-        .name = "boolean",
-        .syntax = "true or false",
-        .parse = attr_parse_bool,
-        .format = attr_format_bool,
-        .put = flag_put,
-        .get = flag_get,
-        .equal = attr_equal_number,
-};
-
 /* clang-format off */
 static const Row rows[] = {
         [FDB_MAC]     = { .key = "mac", .nla = NDA_LLADDR, .type = &attr_mac, .change = CHANGE_KEY, .flags = ROW_REQUIRED | ROW_SHORTHAND,

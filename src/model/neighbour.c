@@ -33,32 +33,15 @@ static const AttrType attr_to = {
         .equal = attr_equal_ip,
 };
 
-static int flag_put(const Row *row, const Value *value, PutScope *scope) {
-        if (value->number)
-                put_header(scope)->ndm_flags |= (uint8_t)row->bit;
-        return 0;
-}
-
-static int flag_get(const Row *row, const GetScope *scope, Value *ret) {
-        *ret = (Value){.number = !!(get_header(scope)->ndm_flags & row->bit)};
-        return 0;
-}
-
-static const AttrType attr_flag = {
-        .name = "boolean", .syntax = "true or false",
-        .parse = attr_parse_bool, .format = attr_format_bool, .put = flag_put, .get = flag_get,
-        .equal = attr_equal_number,
-};
-
 /* clang-format off */
 static const Row rows[] = {
         [NEIGHBOUR_TO]    = { .key = "to", .nla = NDA_DST, .type = &attr_to, .change = CHANGE_KEY, .flags = ROW_REQUIRED,
                               .doc = "The neighbour's IP address." },
-        [NEIGHBOUR_PROXY] = { .key = "proxy", .type = &attr_flag, .bit = NTF_PROXY, .change = CHANGE_KEY, .def = "false",
+        [NEIGHBOUR_PROXY] = { .key = "proxy", .type = &attr_ntf, .bit = NTF_PROXY, .change = CHANGE_KEY, .def = "false",
                               .doc = "Whether the address is answered for, rather than known." },
         [NEIGHBOUR_MAC]   = { .key = "mac", .nla = NDA_LLADDR, .type = &attr_mac,
                               .doc = "The neighbour's MAC address." },
-        { .key = "router", .type = &attr_flag, .bit = NTF_ROUTER, .def = "false",
+        { .key = "router", .type = &attr_ntf, .bit = NTF_ROUTER, .def = "false",
           .doc = "Whether the IPv6 neighbour is a router." },
         { .key = "protocol", .nla = NDA_PROTOCOL, .type = &attr_u8, .change = CHANGE_STATE,
           .doc = "Who added the neighbour." },

@@ -155,6 +155,16 @@ void row_condition(const Row *row, const Schema *decider, Buf *ret) {
         }
 }
 
+RowSet attrset_rows_by(const AttrSet *set, Transport transport) {
+        RowSet rows = 0;
+        size_t i;
+
+        ROWSET_FOREACH(i, set->present)
+                if (schema_row(set->schema, i)->transport == transport)
+                        rows |= ROW_BIT(i);
+        return rows;
+}
+
 int attrset_copy(const AttrSet *from, Arena *arena, AttrSet *ret) {
         AttrSet copy = {};
         size_t i;

@@ -107,6 +107,7 @@ const AttrType attr_s32 = {.name = "number", .size = 4, .is_signed = true, NUMBE
 const AttrType attr_u64 = {.name = "number", .size = 8, NUMBER};
 const AttrType attr_be16 = {.name = "number", .size = 2, .big_endian = true, NUMBER};
 const AttrType attr_be32 = {.name = "number", .size = 4, .big_endian = true, NUMBER};
+const AttrType attr_be64 = {.name = "number", .size = 8, .big_endian = true, NUMBER};
 
 /* Booleans and bits. */
 
@@ -255,6 +256,23 @@ static int iff_get(const Row *row, const GetScope *scope, Value *ret) {
 }
 
 const AttrType attr_iff = {.put = iff_put, .get = iff_get, BOOLEAN};
+
+static int ntf_put(const Row *row, const Value *value, PutScope *scope) {
+        struct ndmsg *header = mnl_nlmsg_get_payload(scope->message);
+
+        if (value->number)
+                header->ndm_flags |= (uint8_t)row->bit;
+        return 0;
+}
+
+static int ntf_get(const Row *row, const GetScope *scope, Value *ret) {
+        const struct ndmsg *header = scope->header;
+
+        *ret = (Value){.number = !!(header->ndm_flags & row->bit)};
+        return 0;
+}
+
+const AttrType attr_ntf = {.put = ntf_put, .get = ntf_get, BOOLEAN};
 
 /* Words. */
 

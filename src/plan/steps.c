@@ -37,26 +37,18 @@ static bool is_sent_at_create(const Row *row) {
         return is_sent(row) && row->phase == PHASE_CREATE;
 }
 
-static RowSet rows_by(const AttrSet *set, Transport transport) {
-        RowSet rows = 0;
-        size_t i;
-
-        ROWSET_FOREACH(i, set->present)
-                if (schema_row(set->schema, i)->transport == transport)
-                        rows |= ROW_BIT(i);
-        return rows;
-}
-
-/* What can be said as the link is made: rows that go the way that it is made. */
 /* What names a port has to wait for it. */
 static bool is_option(const Row *row) {
         return is_sent(row) && row->phase != PHASE_PORTED;
 }
 
+/* What can be said as the link is made: rows that go the way that it is made. */
 static RowSet options_at_create(const Link *wanted) {
-        return wanted->options.schema ? rows_where(&wanted->options, is_option) &
-                                                rows_by(&wanted->options, wanted->kind->transport)
-                                      : 0;
+        const AttrSet *options = &wanted->options;
+
+        return options->schema ? rows_where(options, is_option) &
+                                         attrset_rows_by(options, wanted->kind->transport)
+                               : 0;
 }
 
 static bool is_late(const Row *row) {
@@ -126,7 +118,7 @@ static void step_set(Planner *planner, const LinkPlan *link, Stage stage, Sectio
                      RowSet rows) {
         for (Transport transport = 0; rows && transport < _TRANSPORT_N; transport++) {
                 const Link *from = link->target && !link->create ? link->target : link->wanted;
-                RowSet those = rows_by(link_section(from, section), transport) & rows;
+                RowSet those = attrset_rows_by(link_section(from, section), transport) & rows;
                 Op *op;
 
                 if (!those)
