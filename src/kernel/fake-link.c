@@ -554,7 +554,7 @@ static int change_row(FakeKernel *kernel, Link *link, AttrSet *to, size_t at, co
         if (!value_equal(row, value, &to->values[at]) &&
             value_change_is_fixed(row, &to->values[at], value))
                 return -EINVAL;
-        if (row->phase == PHASE_PORTED)
+        if (row->phase == PHASE_PORTED && to == &link->options)
                 r = check_own_port(link, value);
         else if (row->type->is_ref && row->type->shape == SHAPE_SCALAR)
                 r = check_ref(link, value);

@@ -173,7 +173,7 @@ static const Row port_rows[] = {
           .doc = "Whether only addresses in the forwarding table may send." },
         { .key = "mab", .nla = BRPORT_MAB, .type = &attr_bool, .def = "false",
           .doc = "Whether a locked port remembers who tried; needs locked and learning (Linux 6.2)." },
-        { .key = "backup-port", .nla = IFLA_BRPORT_BACKUP_PORT, .type = &attr_link, .flags = ROW_ABSENT_IS_DEF, .def = "none",
+        { .key = "backup-port", .nla = IFLA_BRPORT_BACKUP_PORT, .type = &attr_link, .phase = PHASE_PORTED, .flags = ROW_ABSENT_IS_DEF, .def = "none",
           .doc = "The port of the same bridge that takes over when this one has no carrier." },
         { .key = "backup-nhid", .nla = BRPORT_BACKUP_NHID, .type = &attr_u32, .flags = ROW_ABSENT_IS_DEF, .def = "0",
           .doc = "The nexthop that packets to the backup port take; 0 is none (Linux 6.6)." },

@@ -37,6 +37,10 @@ static bool is_sent_at_create(const Row *row) {
         return is_sent(row) && row->phase == PHASE_CREATE;
 }
 
+static bool names_a_port(const Row *row) {
+        return is_sent(row) && row->phase == PHASE_PORTED;
+}
+
 /* What names a port has to wait for it. */
 static bool is_option(const Row *row) {
         return is_sent(row) && row->phase != PHASE_PORTED;
@@ -264,6 +268,8 @@ static RowSet taken_over(const LinkPlan *link) {
 
 /* As a port, and what comes only then. `rows`: its settings there. */
 static void steps_port(Planner *planner, LinkPlan *link, RowSet rows) {
+        const AttrSet *port = &(link->target && !link->create ? link->target : link->wanted)->port;
+        RowSet late = port->schema ? rows_where(port, names_a_port) : 0;
         Stage stage = stage_master(planner, link);
 
         if (stage > STAGE_DETAIL && planner_is_dragged_up(planner, link))
@@ -272,7 +278,8 @@ static void steps_port(Planner *planner, LinkPlan *link, RowSet rows) {
         if (planner_joins(planner, link))
                 step_rows(planner, link, stage, ROW_BIT(LINK_MASTER))->effects =
                         ROW_BIT(LINK_STATE);
-        step_set(planner, link, stage, SECTION_PORT, rows);
+        step_set(planner, link, stage, SECTION_PORT, rows & ~late);
+        step_set(planner, link, STAGE_CHOICE, SECTION_PORT, rows & late);
         if (planner_joins(planner, link))
                 step_set(planner, link, MAX(stage, STAGE_PORTED), SECTION_COMMON, taken_over(link));
 }

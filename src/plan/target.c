@@ -138,6 +138,8 @@ static const char *default_mtu(Planner *planner, const LinkPlan *link) {
 
         if (!link_kind_default(link->have->kind, LINK_MTU, &mtu.number))
                 return NULL;
+        if (!link_kind_is(link->have->kind, KIND_MTU_PORTED))
+                uppers = NULL;
         for (const struct Upper *upper = uppers ? uppers->first : NULL; upper;
              upper = upper->next) {
                 uint64_t number = upper->link->common.values[LINK_MTU].number;

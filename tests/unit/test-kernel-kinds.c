@@ -34,6 +34,8 @@ static const struct Base {
         {"ifb", ""},
         {"nlmon", ""},
         {"vrf", "table: 77"},
+        {"bond", ""},
+        {"team", ""},
         {"vxlan", "id: 7, port: 4789"},
         {"geneve", "id: 7, remote: 192.0.2.1"},
         {"gre", "remote: 192.0.2.1"},
@@ -145,6 +147,15 @@ static const struct Example {
         {"vlan", "id", "5", "6", NULL, "parent: low", .stays = true},
         {"vrf", "table", "78", "79", NULL, "", .stays = true},
         {"macsec", "mtu", "1300", "1301"},
+        {"bond", "arp-ip-targets", "[192.0.2.1]", "[192.0.2.2, 192.0.2.3]"},
+        {"bond", "ns-ip6-targets", "['2001:db8::1']", "['2001:db8::2', '2001:db8::3']"},
+        {"bond", "primary", "low", "low2", "mode: active-backup"},
+        {"bond", "ad-select", "bandwidth", "count"},
+        {"bond", "ad-actor-system", "02:00:00:00:00:07", "02:00:00:00:00:08", "mode: 802.3ad"},
+        {"bond-port", "prio", "5", "-6"},
+        {"bridge-port", "group-fwd-mask", "4", "8"},
+        {"bridge-port", "mab", "true", "false", "locked: true, learning: true"},
+        {"bridge-port", "backup-port", "low2", "none"},
 };
 
 /* Rows that all links have, and whose default is the kind's. */
@@ -168,6 +179,7 @@ typedef struct Trial {
         const struct Base *base;
         const Row *row;
         bool common;
+        bool of_port;     /* the row is one of its port's, `low` */
         struct Example example;
         char a[128], b[128];
         Network *wanted, *have;
@@ -198,6 +210,15 @@ static struct Example find_example(const char *kind, const char *key) {
         return found;
 }
 
+/* Its examples stand under that name. */
+static const char *set_name(const Trial *trial) {
+        return trial->of_port ? trial->kind->port.name : trial->kind->name;
+}
+
+static const char *link_name(const Trial *trial) {
+        return trial->of_port ? "low" : "x";
+}
+
 static void pass_over(const char *what, const char *row, const char *why) {
         printf("SKIPPED %s%s%s: %s\n", what, row ? "." : "", row ?: "", why);
         skipped++;
@@ -217,6 +238,21 @@ static void suggest_names(const Row *row, Trial *trial) {
                         snprintf(n++ ? trial->b : trial->a, sizeof(trial->a), "%s", name->name);
         if (n < 2 && row->def)
                 snprintf(trial->b, sizeof(trial->b), "%s", row->def);
+}
+
+/* What has to be said for the row to count (Row.when). */
+static void add_condition(const Trial *trial, Buf *ret) {
+        const Row *row = trial->row, *other;
+        int at = row->when ? schema_find(&trial->kind->options, row->when) : -1;
+
+        if (at < 0 || (trial->example.with && !trial->of_port))
+                return;
+        other = schema_row(&trial->kind->options, (size_t)at);
+        buf_printf(ret, ", %s: ", row->when);
+        if (!row->when_in)
+                buf_add(ret, "10s");
+        else
+                buf_add(ret, row_name(other, (uint64_t)__builtin_ctzll(row->when_in))->name);
 }
 
 static void suggest(Trial *trial) {
@@ -275,25 +311,41 @@ static bool base_says(const char *base, const char *key) {
         return false;
 }
 
-#define FIXTURES                                                                              \
-        "interfaces:\n  low: {kind: veth, peer: nul, mac: 02:00:00:00:01:01}\n  nul: {}\n"    \
-        "  low2: {kind: veth, peer: nul2, mac: 02:00:00:00:01:02}\n  nul2: {}\n"
+/* `of_port`: what the link says as a port; NULL: nothing. */
+static void add_fixtures(const char *of_port, Buf *ret) {
+        buf_printf(ret,
+                   "interfaces:\n  low: {kind: veth, peer: nul, mac: 02:00:00:00:01:01%s}\n"
+                   "  nul: {}\n  low2: {kind: veth, peer: nul2, mac: 02:00:00:00:01:02}\n"
+                   "  nul2: {}\n",
+                   of_port ?: "");
+}
+
+/* Options of masters that are particular about their ports are tried with some. */
+static bool has_ports(const Trial *trial) {
+        return trial->of_port || link_kind_is(trial->kind, KIND_PORTS_DOWN);
+}
 
 static Network *load(Trial *trial, const char *value) {
         static const uint8_t seed[16] = "a machine's name";
-        _cleanup_(buf_deinit) Buf text = {}, problems = {};
+        _cleanup_(buf_deinit) Buf text = {}, problems = {}, of_port = {};
         const char *base = trial->example.base ?: trial->base->text;
         Network *network = NULL;
         Report report = {};
 
-        buf_add(&text, FIXTURES);
+        if (trial->of_port && value)
+                buf_printf(&of_port, ", %s: {%s: %s%s%s}", trial->kind->port.name, trial->row->key,
+                           value, trial->example.with ? ", " : "", trial->example.with ?: "");
+        add_fixtures(buf_text(&of_port), &text);
         if (strstr(base, "far"))
                 buf_add(&text, "  far: {}\n");
         buf_printf(&text, "  x:\n    {kind: %s", trial->kind->name);
-        add_base(base, trial->row->key, &text);
-        if (trial->example.with)
+        add_base(base, trial->of_port ? "" : trial->row->key, &text);
+        if (trial->example.with && !trial->of_port)
                 buf_printf(&text, ", %s", trial->example.with);
-        if (value)
+        add_condition(trial, &text);
+        if (has_ports(trial))
+                buf_add(&text, ", ports: [low, low2]");
+        if (value && !trial->of_port)
                 buf_printf(&text, ", %s: %s", trial->row->key, value);
         buf_add(&text, "}\nnamespaces: {ns1: {}}\n");
         assert_int_equal(config_load_text("test.yaml", buf_text(&text), seed, &report, &network), 0);
@@ -315,7 +367,7 @@ static const char *make_so(Trial *trial, const Network *wanted, Buf *ret) {
         for (size_t i = 0; i < result.plan->n_items; i++) {
                 const PlanItem *item = result.plan->items[i];
 
-                if (item->verdict < VERDICT_WAITING || !streq(item->path, "x"))
+                if (item->verdict < VERDICT_WAITING || !streq(item->path, link_name(trial)))
                         continue;
                 buf_add(ret, item->failure ?: item->reason);
                 problem = buf_text(ret);
@@ -338,14 +390,14 @@ static bool look_again(Trial *trial, const char *when) {
         if (!plan_is_empty(plan))
                 buf_printf(&trial->problem, "%s: the plan is not empty:\n%s", when, buf_text(&text));
         plan_free(plan);
-        link = network_find_path(trial->have, "x");
+        link = network_find_path(trial->have, link_name(trial));
         if (!link)
                 buf_printf(&trial->problem, "%s: it is not there\n", when);
         if (!link || trial->problem.size)
                 return false;
         trial->ifindex = link->ifindex;
-        set = trial->common ? &link->common : &link->options;
-        at = schema_find(set->schema, trial->row->key);
+        set = trial->common ? &link->common : trial->of_port ? &link->port : &link->options;
+        at = set->schema ? schema_find(set->schema, trial->row->key) : -1;
         trial->there = at >= 0 && attrset_has(set, (size_t)at);
         if (trial->there)
                 trial->value = set->values[at];
@@ -380,13 +432,11 @@ static bool is_value(const Trial *trial, const char *text) {
         ParseScope scope = {.arena = &arena, .netns = HOST};
         _cleanup_(buf_deinit) Buf plain = {};
         Value value = {};
-        size_t n = strlen(text);
 
         /* As YAML would take the quotes off. */
-        if (n > 1 && text[0] == '\'')
-                buf_addn(&plain, text + 1, n - 2);
-        else
-                buf_add(&plain, text);
+        for (const char *c = text; *c; c++)
+                if (*c != '\'')
+                        buf_addc(&plain, *c);
         return value_parse(trial->row, &scope, buf_text(&plain), &value) == 0 && trial->there &&
                value_equal(trial->row, &value, &trial->value);
 }
@@ -402,13 +452,14 @@ static bool is_shown(Trial *trial, const char *text, const char *when) {
 static void clear(Trial *trial) {
         static const uint8_t seed[16] = "a machine's name";
         _cleanup_(network_freep) Network *nothing = NULL;
-        _cleanup_(buf_deinit) Buf text = {};
+        _cleanup_(buf_deinit) Buf text = {}, problem = {};
         Report report = {};
 
-        assert_int_equal(config_load_text("test.yaml", FIXTURES "namespaces: {ns1: {}}\n", seed,
-                                          &report, &nothing), 0);
+        add_fixtures(NULL, &text);
+        buf_add(&text, "namespaces: {ns1: {}}\n");
+        assert_int_equal(config_load_text("test.yaml", buf_text(&text), seed, &report, &nothing), 0);
         report_deinit(&report);
-        make_so(trial, nothing, &text);
+        make_so(trial, nothing, &problem);
         trial->wanted = network_free(trial->wanted);
         trial->have = network_free(trial->have);
 }
@@ -504,12 +555,12 @@ static bool run_row(Trial *trial) {
         const Row *row = trial->row;
         int r;
 
-        trial->example = find_example(trial->kind->name, row->key);
+        trial->example = find_example(set_name(trial), row->key);
         if (trial->example.skip) {
-                pass_over(trial->kind->name, row->key, trial->example.skip);
+                pass_over(set_name(trial), row->key, trial->example.skip);
                 return true;
         }
-        trial->example.stays |= base_says(trial->example.base ?: trial->base->text, row->key);
+        trial->example.stays |= !trial->of_port && base_says(trial->example.base ?: trial->base->text, row->key);
         if (!*trial->a)
                 suggest(trial);
         if (trial->example.a)
@@ -521,11 +572,11 @@ static bool run_row(Trial *trial) {
         if (r == 1) {
                 pass_over(trial->kind->name, NULL, "not in this kernel");
         } else if (r == 2 && (is_young(row) || trial->example.optional)) {
-                pass_over(trial->kind->name, row->key, "not in this kernel");
+                pass_over(set_name(trial), row->key, "not in this kernel");
         } else if (r == 0) {
                 tested++;
         } else {
-                printf("FAILED %s.%s (%s, %s): %s\n", trial->kind->name, row->key, trial->a,
+                printf("FAILED %s.%s (%s, %s): %s\n", set_name(trial), row->key, trial->a,
                        trial->b, r == 2 ? "ignored by the kernel" : buf_text(&trial->problem));
                 failed++;
         }
@@ -549,7 +600,7 @@ static bool has_common(const LinkKind *kind, LinkRow row) {
 }
 
 static void run_kind(Trial *trial) {
-        const Schema *options = &trial->kind->options;
+        const Schema *options = &trial->kind->options, *port = &trial->kind->port;
         bool goes_on = true;
 
         for (size_t i = 0; goes_on && i < ELEMENTSOF(commons); i++) {
@@ -568,6 +619,15 @@ static void run_kind(Trial *trial) {
                 if (!trial->row->both && trial->row->change != CHANGE_STATE)
                         goes_on = run_row(trial);
         }
+        trial->of_port = true;
+        for (size_t i = 0; goes_on && port->name && i < schema_size(port); i++) {
+                trial->common = false;
+                trial->row = schema_row(port, i);
+                trial->a[0] = trial->b[0] = '\0';
+                if (trial->row->change != CHANGE_STATE)
+                        goes_on = run_row(trial);
+        }
+        trial->of_port = false;
 }
 
 static bool is_asked_for(const char *kind, int argc, char **argv) {
