@@ -84,6 +84,8 @@ has_kind() {
         tun | tap) [ -c /dev/net/tun ] ;;
         wireguard) ip link add name probe0 type wireguard ;;
         vrf) ip link add name probe0 type vrf table 999 ;;
+        geneve) ip link add name probe0 type geneve id 999 remote 192.0.2.1 ;;
+        gretap) ip link add name probe0 type gretap remote 192.0.2.1 ;;
         vxlan) ip link add name probe0 type vxlan id 999 dstport 4789 ;;
         bond | team | dummy | ifb) ip link add name probe0 type "$1" ;;
         esac >/dev/null 2>&1
