@@ -155,6 +155,7 @@ bool link_is_lent(const Link *link);
 /* As const as the link is. Of no link: an empty set. */
 AttrSet *link_section(const Link *link, Section section);
 bool link_is_physical(const Link *link); /* made by somebody else, in wanted */
+bool link_is_fallback(const Link *link); /* made by nobody, in have: a kind's `fallback` */
 
 /*
  * The lower device that the kernel will report for this wanted link: of a macvlan on a macvlan it

@@ -154,6 +154,8 @@ typedef struct LinkKind {
         Schema port;      /* IFLA_INFO_SLAVE_DATA of its ports, in a file under port.name */
         uint32_t flags;   /* KIND_* */
         const struct LinkKind *like; /* same family: flags and rules come with it */
+        /* Comes with the module, in every namespace; can't be changed, moved or deleted. */
+        const char *fallback;
         LinkLower lower;
         Bind bind;
         /* What the kernel gives a new one; 0: 1500, 1000. MTU_VARIES: that depends on others. */

@@ -660,7 +660,7 @@ static int make_entries(Export *export, bool all) {
                         export->entries[export->n++] = (Entry){
                                 .link = link,
                                 .trouble = link_trouble(export, link),
-                                .whole = all || is_ours(link),
+                                .whole = (all && !link_is_fallback(link)) || is_ours(link),
                         };
         qsort(export->entries, export->n, sizeof(Entry), compare_entries);
         for (const Namespace *netns = export->network->namespaces; netns; netns = netns->hh.next)

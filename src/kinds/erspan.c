@@ -54,5 +54,6 @@ const LinkKind link_kind_erspan = {
         .flags = KIND_REPLACES,
         .verify = verify,
         .mtu = MTU_VARIES,
+        .fallback = "erspan0",
         .doc = "A tunnel that carries mirrored packets in GRE over IPv4.",
 };

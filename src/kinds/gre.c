@@ -19,5 +19,6 @@ const LinkKind link_kind_gre = {
         .bind = BIND_REPORTED,
         .flags = KIND_REPLACES | KIND_NO_MAC | KIND_NO_ARP | KIND_NO_CHILDREN,
         .mtu = MTU_VARIES,
+        .fallback = "gre0",
         .doc = "A tunnel that carries IP in GRE over IPv4.",
 };

@@ -10,5 +10,6 @@ const LinkKind link_kind_gretap = {
         .bind = BIND_REPORTED,
         .flags = KIND_REPLACES,
         .mtu = MTU_VARIES,
+        .fallback = "gretap0",
         .doc = "A tunnel that carries Ethernet in GRE over IPv4.",
 };

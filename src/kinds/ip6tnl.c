@@ -23,5 +23,6 @@ const LinkKind link_kind_ip6tnl = {
         .bind = BIND_REPORTED,
         .flags = KIND_REPLACES | KIND_NO_MAC | KIND_NO_ARP | KIND_NO_CHILDREN,
         .mtu = MTU_VARIES,
+        .fallback = "ip6tnl0",
         .doc = "A tunnel that carries IPv6 or IPv4 in IPv6.",
 };

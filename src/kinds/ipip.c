@@ -23,5 +23,6 @@ const LinkKind link_kind_ipip = {
         .bind = BIND_REPORTED,
         .flags = KIND_REPLACES | KIND_NO_MAC | KIND_NO_ARP | KIND_NO_CHILDREN,
         .mtu = MTU_VARIES,
+        .fallback = "tunl0",
         .doc = "A tunnel that carries IPv4 (or MPLS) in IPv4.",
 };

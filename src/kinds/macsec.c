@@ -11,6 +11,31 @@
 #define CIPHER_GCM_AES_XPN_128 0x0080c20001000003
 #define CIPHER_GCM_AES_XPN_256 0x0080c20001000004
 
+/* One that is made of the link's own address is the kernel's choice, and goes with that. */
+static int sci_get(const Row *row, const GetScope *scope, Value *ret) {
+        const struct nlattr *sci = get_attr(scope, row->nla, 8);
+        const struct nlattr *mac = scope->outer_n > IFLA_ADDRESS ? scope->outer[IFLA_ADDRESS] : NULL;
+
+        if (sci && mac && mnl_attr_get_payload_len(mac) == 6 &&
+            memcmp(mnl_attr_get_payload(sci), mnl_attr_get_payload(mac), 6) == 0)
+                return ATTR_E_ABSENT;
+        return attr_get_number(row, scope, ret);
+}
+
+/* A MAC address and a port in network order: the number is as people write it. */
+static const AttrType attr_sci = {
+        .name = "number",
+        .syntax = "a number",
+        .size = 8,
+        .big_endian = true,
+        .is_number = true,
+        .parse = attr_parse_number,
+        .format = attr_format_number,
+        .put = attr_put_number,
+        .get = sci_get,
+        .equal = attr_equal_number,
+};
+
 /* Reported as the end of the SCI. */
 static int port_get(const Row *row _unused_, const GetScope *scope, Value *ret) {
         const struct nlattr *sci = get_attr(scope, IFLA_MACSEC_SCI, 8);
@@ -45,8 +70,7 @@ static const Name offloads[] = {{"off", 0}, {"phy", 1}, {"mac", 2}, {}};
 
 /* clang-format off */
 static const Row rows[] = {
-        /* A MAC address and a port in network order: the number is as people write it. */
-        { .key = "sci", .nla = IFLA_MACSEC_SCI, .type = &attr_be64, .change = CHANGE_CREATE,
+        { .key = "sci", .nla = IFLA_MACSEC_SCI, .type = &attr_sci, .change = CHANGE_CREATE, .flags = ROW_SOMETIMES,
           .doc = "The secure channel's identifier: MAC address and port." },
         { .key = "port", .nla = IFLA_MACSEC_PORT, .type = &attr_port, .change = CHANGE_CREATE, .min = 1, .max = 65535, .def = "1",
           .doc = "The port in the secure channel's identifier." },
@@ -87,6 +111,7 @@ static bool is_on(const AttrSet *options, const char *key, bool otherwise) {
 static int verify(const AttrSet *common _unused_, const AttrSet *options, const char **ret_key,
                   const char **ret_reason) {
         const Value *cipher = attrset_get(options, "cipher");
+        const Value *address = attrset_get(options, "sci"), *port = attrset_get(options, "port");
         bool sci = is_on(options, "send-sci", true), scb = is_on(options, "scb", false);
 
         *ret_key = "send-sci";
@@ -111,8 +136,8 @@ static int verify(const AttrSet *common _unused_, const AttrSet *options, const 
             attrset_get(options, "window") && attrset_get(options, "window")->number > 0x3fffffff)
                 return 1;
         *ret_key = "sci";
-        *ret_reason = "has the port in it already";
-        return attrset_get(options, "sci") && attrset_get(options, "port");
+        *ret_reason = "has another port in it";
+        return address && port && (address->number & 0xffff) != port->number;
 }
 
 const LinkKind link_kind_macsec = {

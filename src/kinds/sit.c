@@ -33,5 +33,6 @@ const LinkKind link_kind_sit = {
         .bind = BIND_REPORTED,
         .flags = KIND_REPLACES | KIND_NO_MAC | KIND_NO_ARP | KIND_NO_CHILDREN,
         .mtu = MTU_VARIES,
+        .fallback = "sit0",
         .doc = "A tunnel that carries IPv6 (or IPv4, or MPLS) in IPv4.",
 };

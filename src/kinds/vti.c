@@ -29,5 +29,6 @@ const LinkKind link_kind_vti = {
         .bind = BIND_REPORTED,
         .flags = KIND_REPLACES | KIND_NO_MAC | KIND_NO_ARP | KIND_NO_CHILDREN,
         .mtu = MTU_VARIES,
+        .fallback = "ip_vti0",
         .doc = "A link for IPsec over IPv4: what leaves here is encrypted by policies.",
 };

@@ -19,5 +19,6 @@ const LinkKind link_kind_vti6 = {
         .options = {.name = "vti6", .rows = rows, .n = ELEMENTSOF(rows),
                     .like = &link_kind_vti.options},
         .like = &link_kind_vti,
+        .fallback = "ip6_vti0",
         .doc = "A link for IPsec over IPv6: what leaves here is encrypted by policies.",
 };

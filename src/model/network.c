@@ -324,6 +324,10 @@ bool link_is_physical(const Link *link) {
         return link_kind_is(link->kind, KIND_FOREIGN);
 }
 
+bool link_is_fallback(const Link *link) {
+        return link->kind && link->kind->fallback && streq(link->kind->fallback, link->name);
+}
+
 void ref_path(const Ref *ref, Buf *ret) {
         if (ref->netns && !streq(ref->netns, HOST))
                 buf_printf(ret, "%s/", ref->netns);

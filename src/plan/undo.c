@@ -308,22 +308,16 @@ static void undo_object(Planner *planner, const RecordEntry *entry) {
                 undo_netns_object(planner, entry, owner, type, key);
 }
 
-/* Made by modules in every namespace; they can't be deleted (ip_tunnel.c, 6.1). */
-static bool is_fallback(const Link *link) {
-        static const char *const names[] = {"lo",     "tunl0",   "gre0",    "gretap0",  "erspan0",
-                                            "sit0",   "ip6tnl0", "ip6gre0", "ip_vti0",  "ip6_vti0"};
-
-        for (size_t i = 0; i < ELEMENTSOF(names); i++)
-                if (streq(link->name, names[i]))
-                        return true;
-        return false;
+/* Made in every namespace by the kernel; they can't be deleted (ip_tunnel.c, 6.1). */
+static bool comes_along(const Link *link) {
+        return streq(link->name, "lo") || link_is_fallback(link);
 }
 
 static const char *foreign_in(Planner *planner, const Namespace *netns) {
         for (const Link *link = netns->links; link; link = link->hh.next) {
                 const LinkPlan *plan = planner_by_have(planner, link);
 
-                if (!is_fallback(link) && !(plan && (plan->remove || plan->changes_netns)))
+                if (!comes_along(link) && !(plan && (plan->remove || plan->changes_netns)))
                         return planner_path(planner, link);
         }
         return NULL;
