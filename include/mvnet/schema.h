@@ -121,6 +121,11 @@ typedef struct Genl {
         bool dumps;       /* `get` is a dump, of one link */
         uint16_t ifindex; /* the attribute that says which link; for a port's rows, its master */
         uint16_t nest;    /* the rows are put into this; 0: into the message */
+        /*
+         * The errno with which it stops behind the first row, which was done, because nobody heard
+         * the news of it: then it is one row to a request. 0: none.
+         */
+        int unheard;
 } Genl;
 
 /* A lower device that a kind may have, and tells in IFLA_INFO_DATA: no need of KIND_PARENT. */

@@ -99,9 +99,6 @@ static const Hint foreign_words[] = {
 };
 
 /* Of the language, but not of this version. */
-static const char *const later_link_keys[] = {
-        "team-port",
-};
 static const char *const later_space_keys[] = {"nexthop-objects"};
 static const char *const later_kinds[] = {
         "netdevsim",
@@ -265,7 +262,7 @@ void link_key_unknown(Build *build, const LinkKind *kind, const Node *node) {
         const char *meant = hint_find(link_words, ELEMENTSOF(link_words), node->key);
         Words words = {};
 
-        if (key_refused(build, node, later_link_keys, ELEMENTSOF(later_link_keys)))
+        if (key_refused(build, node, NULL, 0))
                 return;
         words_add_links(&words, kind);
         if (!meant && key_misplaced(build, kind, node))

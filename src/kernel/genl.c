@@ -103,26 +103,26 @@ const LinkKind *port_kind(const Schema *port) {
         return NULL;
 }
 
-static int begin_rows(Applier *applier, const Genl **ret, int ifindex) {
-        const Op *op = applier->op;
+static const Genl *genl_of(const Op *op) {
         const LinkKind *kind =
                 op->section == SECTION_PORT ? port_kind(op->link->port.schema) : op->link->kind;
+
+        return kind ? kind->genl : NULL;
+}
+
+static int begin_rows(Applier *applier, const Genl *genl, int ifindex) {
+        const Op *op = applier->op;
         const Ref *master = link_ref(op->link, LINK_MASTER);
         int about = ifindex, r = 0;
 
-        if (!kind || !kind->genl)
-                return -EINVAL;
         if (op->section == SECTION_PORT)
                 r = master && master->link ? applier_find(applier, master->link, &about) : -EINVAL;
-        *ret = kind->genl;
-        return r == 0 ? genl_begin(applier, kind->genl, about) : r;
+        return r == 0 ? genl_begin(applier, genl, about) : r;
 }
 
-static int encode(Applier *applier, int ifindex) {
-        const Op *op = applier->op;
+static int encode(Applier *applier, const Genl *genl, int ifindex, RowSet rows) {
         struct nlattr *nest = NULL;
-        const Genl *genl;
-        int r = begin_rows(applier, &genl, ifindex);
+        int r = begin_rows(applier, genl, ifindex);
 
         if (r < 0)
                 return r;
@@ -132,17 +132,37 @@ static int encode(Applier *applier, int ifindex) {
                 if (!nest)
                         return -EMSGSIZE;
         }
-        r = request_rows(&applier->request, link_section(op->link, op->section),
-                         op->rows[op->section]);
+        r = request_rows(&applier->request, link_section(applier->op->link, applier->op->section),
+                         rows);
         if (r == 0 && nest)
                 put_nest_end(&applier->request.scope, nest);
         return r;
 }
 
-int genl_set(Applier *applier, int ifindex) {
-        int r = encode(applier, ifindex);
+static int send_rows(Applier *applier, const Genl *genl, int ifindex, RowSet rows) {
+        int encoded = encode(applier, genl, ifindex, rows);
+        int r = applier_send_by(applier, applier->space->genl, encoded);
 
-        return applier_send_by(applier, applier->space->genl, r);
+        if (r == 0 || !genl->unheard || r != -genl->unheard)
+                return r;
+        *applier->result = (OpResult){.done = true};
+        return 0;
+}
+
+int genl_set(Applier *applier, int ifindex) {
+        const Genl *genl = genl_of(applier->op);
+        RowSet rows = applier->op->rows[applier->op->section];
+        int r = 0;
+        size_t i;
+
+        if (!genl)
+                return -EINVAL;
+        if (!genl->unheard)
+                return send_rows(applier, genl, ifindex, rows);
+        ROWSET_FOREACH(i, rows)
+                if (r == 0)
+                        r = send_rows(applier, genl, ifindex, ROW_BIT(i));
+        return r;
 }
 
 static int encode_entry(Applier *applier, int ifindex) {

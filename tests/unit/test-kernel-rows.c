@@ -97,14 +97,18 @@ typedef struct Tally {
         size_t taken, shown;
 } Tally;
 
+static Link *path_seen(World *world, const Link *link) {
+        return namespace_find_link(network_find_namespace(world->have, link->netns->name),
+                                   link->name);
+}
+
 static void try_value(World *world, Link *link, Section section, size_t row, Tally *tally) {
         AttrSet *sets[] = {&link->common, &link->options, &link->port, &link->vlans};
         const Row *what = schema_row(sets[section]->schema, row);
         const AttrSet *have;
 
         look(world);
-        have = section == SECTION_OPTIONS ? &seen(world, link->name)->options
-                                          : &seen(world, link->name)->port;
+        have = link_section(path_seen(world, link), section);
         if (attrset_has(have, row) &&
             value_change_is_fixed(what, &have->values[row], &sets[section]->values[row]))
                 return;
@@ -116,7 +120,7 @@ static void try_value(World *world, Link *link, Section section, size_t row, Tal
                 return;
         }
         look(world);
-        have = link_section(seen(world, link->name), section);
+        have = link_section(path_seen(world, link), section);
         tally->taken++;
         tally->shown += attrset_has(have, row) &&
                         value_equal(what, &sets[section]->values[row], &have->values[row]);
@@ -139,7 +143,7 @@ static void try_rows(World *world, Link *link, Section section) {
                 Values values;
 
                 if (row->type->is_ref || row->change == CHANGE_CREATE ||
-                    row->change == CHANGE_STATE || (row->flags & ROW_LOCAL) ||
+                    row->change == CHANGE_STATE || (row->flags & ROW_LOCAL) || row->when ||
                     (!filtering && needs_filtering(row)))
                         continue;
                 values_of_row(row, &world->wanted->arena, &random, &values);
@@ -399,6 +403,96 @@ static bool lacks(const char *kind, const char *options) {
         run("ip link del dev base");
         print_message("SKIPPED: no %s in this kernel\n", kind);
         return true;
+}
+
+/* What goes by generic netlink, in the mode where there is more of it, and of ports. */
+static void test_team(void **state) {
+        World *world = *state;
+        Link *team = want(world, HOST, "team0", "team"), *port;
+
+        if (run("ip link add dev team0 type team 2>/dev/null && ip link del dev team0") != 0) {
+                print_message("SKIPPED: no team in this kernel\n");
+                return;
+        }
+        make(world, set(team, "mode", "random"), NULL);
+        try_rows(world, team, SECTION_OPTIONS);
+        set(set(team, "mode", "loadbalance"), "lb-tx-method", "hash_to_port_mapping");
+        add_set(world, team, SECTION_OPTIONS, team->options.present);
+        apply_all(world);
+        assert_converged(world);
+        team->options.present &= ~row_bit(&team->options, "lb-tx-method");
+        add_set(world, set(team, "mode", "activebackup"), SECTION_OPTIONS,
+                row_bit(&team->options, "mode"));
+        apply_all(world);
+        port = set(set(want(world, HOST, "p0", "veth"), "peer", "p1"), "master", "team0");
+        make(world, port, NULL);
+        assert_int_equal(link_set_port(port, &link_kind_find("team")->port), 0);
+        try_rows(world, port, SECTION_PORT);
+        add_set(world, set(team, "active-port", "p0"), SECTION_OPTIONS,
+                row_bit(&team->options, "active-port"));
+        apply_all(world);
+        assert_converged(world);
+        /* Not with ports; and who is at fault is told. */
+        add_set(world, set(team, "mode", "broadcast"), SECTION_OPTIONS,
+                row_bit(&team->options, "mode"));
+        assert_int_equal(apply_one(world).error, -EBUSY);
+        assert_string_equal(world->results[0].row->key, "mode");
+}
+
+/* Its keys come back as they were sent, but for the bits of a private one that are fixed. */
+static void test_wireguard(void **state) {
+        World *world = *state;
+        Link *link = want(world, "ns1", "wg0", "wireguard");
+
+        if (run("ip link add dev wg0 type wireguard 2>/dev/null && ip link del dev wg0") != 0) {
+                print_message("SKIPPED: no wireguard in this kernel\n");
+                return;
+        }
+        make_space(world, "ns1");
+        put_on(link, &object_wireguard_peer, "public-key",
+               "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", "endpoint", "10.0.0.1:51820",
+               "allowed-ips", "[10.0.0.0/8, fd00::/8]", "persistent-keepalive", "25s", NULL);
+        make(world, set(link, "fwmark", "7"), NULL);
+        assert_converged(world);
+        try_rows(world, link, SECTION_OPTIONS);
+        /* What is said of a peer replaces what was said before; one that goes is gone. */
+        set_in(&link->objects->set, HOST, "allowed-ips", "[]", &world->wanted->arena);
+        set_in(&link->objects->set, HOST, "endpoint", "[fd00::1]:1", &world->wanted->arena);
+        plan_objects(world, link, link->netns, link->objects);
+        world->ops[0].type = OP_OBJECT_SET;
+        apply_all(world);
+        assert_converged(world);
+        plan_objects(world, link, link->netns, link->objects);
+        world->ops[0].type = OP_OBJECT_DEL;
+        apply_all(world);
+        look(world);
+        assert_null(seen(world, "ns1/wg0")->objects);
+}
+
+/* More of them than fit into one message. */
+static void test_many_peers(void **state) {
+        World *world = *state;
+        Link *link = want(world, HOST, "wg0", "wireguard");
+        size_t n = 0;
+
+        if (run("ip link add dev wg0 type wireguard 2>/dev/null && ip link del dev wg0") != 0)
+                return;
+        for (unsigned i = 0; i < 60; i++) {
+                uint8_t key[SECRET_SIZE] = {9, (uint8_t)i};
+                char text[SECRET_TEXT_SIZE], ips[4096] = "[";
+
+                secret_to_text(key, text);
+                for (unsigned j = 0; j < 60; j++)
+                        snprintf(ips + strlen(ips), sizeof(ips) - strlen(ips), "%s10.%u.%u.0/24",
+                                 j ? ", " : "", i, j);
+                strcat(ips, "]");
+                put_on(link, &object_wireguard_peer, "public-key", text, "allowed-ips", ips, NULL);
+        }
+        make(world, link, NULL);
+        assert_converged(world);
+        for (Object *peer = seen(world, "wg0")->objects; peer; peer = peer->next)
+                n += peer->type == &object_wireguard_peer;
+        assert_int_equal(n, 60);
 }
 
 /* Where no devtmpfs does it, and /dev is the guest's own. False: there is no file for it. */
@@ -792,6 +886,9 @@ int main(void) {
                 T(test_tuns),
                 T(test_tun_in_use),
                 T(test_devices),
+                T(test_team),
+                T(test_wireguard),
+                T(test_many_peers),
                 T(test_backup_port),
                 T(test_vlan),
                 T(test_ipvlan),
