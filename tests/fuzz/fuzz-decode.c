@@ -9,6 +9,7 @@
 
 #include "mvnet/network.h"
 
+#include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 #include <stdalign.h>
@@ -87,6 +88,35 @@ static void decode(const Schema *schema, const Message *message, size_t header_s
         put_again(&set, header_size);
 }
 
+typedef struct Taking {
+        const ObjectType *type;
+        Arena arena;
+} Taking;
+
+static int take(const GetScope *scope, void *userdata) {
+        Taking *taking = userdata;
+        AttrSet set;
+
+        return attrset_init(&set, &taking->type->schema, &taking->arena) < 0
+                       ? -ENOMEM
+                       : attrset_decode(&set, scope);
+}
+
+/* Messages about any number of objects, which the type itself takes apart. */
+static void decode_entries(const ObjectType *type, const uint8_t *data, size_t size) {
+        static alignas(8) uint8_t buffer[64 * 1024 + 64];
+        struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+        Taking taking = {.type = type};
+
+        mnl_nlmsg_put_extra_header(message, type->header_size);
+        size = MIN(size, sizeof(buffer) - message->nlmsg_len);
+        memcpy(mnl_nlmsg_get_payload_tail(message), data, size);
+        message->nlmsg_len += (uint32_t)size;
+        if (type->entries(message, &taking.arena, take, &taking) < 0)
+                abort();
+        arena_deinit(&taking.arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         /* Large enough for every header, and as aligned as a receive buffer. */
         static alignas(8) uint8_t header[64], attributes[64 * 1024];
@@ -107,5 +137,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (size_t i = 0; i < object_types_n; i++)
                 if (object_types[i]->transport == TRANSPORT_RTNL)
                         decode(&object_types[i]->schema, &message, object_types[i]->header_size);
+        for (size_t i = 0; i < object_types_n; i++)
+                if (object_types[i]->entries)
+                        decode_entries(object_types[i], data, size);
         return 0;
 }
