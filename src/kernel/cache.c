@@ -202,21 +202,30 @@ static void drop_gone(Cache *cache, int ifindex) {
         }
 }
 
-void cache_shake(Cache *cache, const struct nlmsghdr *link) {
-        const struct ifinfomsg *header = mnl_nlmsg_get_payload(link);
-        const CachedLink *known = cache_find(cache, header->ifi_index);
+/*
+ * What was read can be ahead of what is heard, so a link that is down counts whatever it was before,
+ * and a reading that differs from the last one counts as well as an event.
+ */
+static void shake(Cache *cache, const CachedLink *known, const struct nlmsghdr *link) {
         Footing before, now;
 
         if (cache->types == 0 || !known || known->size == 0)
                 return; /* nothing can have been lost with it */
-        if (link->nlmsg_type == RTM_DELLINK)
-                drop_gone(cache, header->ifi_index);
-        else if (!find_footing((const struct nlmsghdr *)known->messages, &before) ||
-                 !find_footing(link, &now) || before.ipv6 != now.ipv6 ||
-                 before.master != now.master)
+        if (link->nlmsg_type == RTM_DELLINK || !find_footing(link, &now)) {
+                drop_gone(cache, known->ifindex);
+                return;
+        }
+        if (!now.up)
+                drop_gone(cache, known->ifindex);
+        if (!find_footing((const struct nlmsghdr *)known->messages, &before) ||
+            before.ipv6 != now.ipv6 || before.master != now.master)
                 cache_mark_space(cache);
-        else if (before.up && !now.up)
-                drop_gone(cache, header->ifi_index);
+}
+
+void cache_shake(Cache *cache, const struct nlmsghdr *link) {
+        const struct ifinfomsg *header = mnl_nlmsg_get_payload(link);
+
+        shake(cache, cache_find(cache, header->ifi_index), link);
 }
 
 void cache_mark_slots(Cache *cache) {
@@ -645,6 +654,7 @@ static int read_all(Cache *cache, Netlink *netlink, uint64_t turn, unsigned trie
                 return r;
         }
         links_free(&before);
+        cache_mark_space(cache);
         cache->n_stale = 0;
         cache->stale = false;
         cache->read = true;
@@ -688,6 +698,7 @@ static int read_link(Cache *cache, CachedLink *link, Netlink *netlink, uint64_t 
                 /* Of its ports it is not known which VLANs they have. */
                 cache->stale |= fresh.filters && !link->filters;
                 cache->filters |= fresh.filters;
+                shake(cache, link, (const struct nlmsghdr *)fresh.messages);
                 link_clear(link);
                 *link = fresh;
                 return 0;
@@ -695,6 +706,7 @@ static int read_link(Cache *cache, CachedLink *link, Netlink *netlink, uint64_t 
         link_clear(&fresh);
         if (r != NETLINK_E_ABSENT)
                 return r;
+        drop_gone(cache, link->ifindex);
         cache_drop(cache, link);
         return 0;
 }
