@@ -110,7 +110,7 @@ static const struct Example {
         {NULL, "ignore-df", "true", "false", "pmtudisc: false"},
         {NULL, "encap", "gue", "fou", .optional = true}, /* NET_FOU_IP_TUNNELS */
         {"erspan", "iseq", "true", "false", "erspan-ver: 0", "remote: 192.0.2.1"},
-        {"erspan", "oseq", "true", "false", "erspan-ver: 0", "remote: 192.0.2.1"},
+        {"erspan", "oseq", "true", "false", "erspan-ver: 0", "remote: 192.0.2.1", .optional = true},
         {"erspan", "icsum", "true", "false", "erspan-ver: 0", "remote: 192.0.2.1"},
         {"erspan", "ocsum", "true", "false", "erspan-ver: 0", "remote: 192.0.2.1"},
         {"ip6erspan", "iseq", .skip = "for version 0 only, which IPv6 has not"},
@@ -128,6 +128,7 @@ static const struct Example {
         {"ip6erspan", "ikey", "5", "6", "okey: 7, seq: true", "remote: '2001:db8::1'", .stays = true},
         {"ip6erspan", "okey", "5", "6", "ikey: 7, seq: true", "remote: '2001:db8::1'", .stays = true},
         {"erspan", "external", "true", "false"},
+        {"ip6erspan", "external", "true", "false", .optional = true},
         {"sit", "6rd-prefix", "'2001:db8::/32'", "'2001:db9::/32'", .optional = true},
         {"sit", "6rd-relay-prefix", "10.0.0.0/8", "11.0.0.0/8", .optional = true},
         {"xfrm", "if-id", "8", "9", NULL, "", .stays = true},
