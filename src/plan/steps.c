@@ -229,8 +229,17 @@ bool planner_is_dragged_up(const Planner *planner, const LinkPlan *link) {
 
 /* Links that are made. */
 
+/* Its parent gets an MTU of its own back, and only the next dump tells which: it can wait till then. */
+static RowSet rows_that_wait(const Planner *planner, const LinkPlan *link) {
+        const LinkPlan *lower = planner_lower(planner, link);
+
+        return lower && link_kind_is(link->wanted->kind, KIND_MTU_BOUND) &&
+                               planner_is_let_down(planner, lower)
+                       ? ROW_BIT(LINK_MTU) : 0;
+}
+
 static void step_create(Planner *planner, LinkPlan *link) {
-        RowSet special = special_rows(planner, link);
+        RowSet special = special_rows(planner, link) | rows_that_wait(planner, link);
         const LinkPlan *peer = planner_peer(planner, link);
         Op *op;
 
@@ -307,7 +316,7 @@ static void steps_created(Planner *planner, LinkPlan *link) {
          */
         late = common->values[LINK_MTU].number == MTU_OF_NEW || follows_late(planner, link);
         step_set(planner, link, late ? STAGE_PORTED : STAGE_LINK_ADD, SECTION_COMMON,
-                 common->present & special & ROW_BIT(LINK_MTU));
+                 common->present & special & ROW_BIT(LINK_MTU) & ~rows_that_wait(planner, link));
         if (link_state(link->wanted) == LINK_STATE_UP && !link->no_state)
                 step_state(planner, link, true);
         else if (link_state(link->wanted) == LINK_STATE_DOWN &&
