@@ -635,7 +635,7 @@ static void refer_set(const Export *export, const AttrSet *set) {
                         refer(export, network_find_link(export->network, &set->values[i].ref));
 }
 
-static void refer_all(const Export *export, Entry *entry) {
+static void refer_all(const Export *export, Entry *entry, bool all) {
         const AttrSet *sets[] = {&entry->link->common, &entry->link->options, &entry->link->port};
         Entry *peer = entry_find(export, link_peer(entry->link));
 
@@ -643,6 +643,9 @@ static void refer_all(const Export *export, Entry *entry) {
                 return;
         for (size_t s = 0; s < ELEMENTSOF(sets); s++)
                 refer_set(export, sets[s]);
+        for (const Object *object = entry->link->objects; object; object = object->next)
+                if (object_is_worth(entry->link, object, all))
+                        refer_set(export, &object->set);
         if (peer && !entry->far_end)
                 peer->far_end = true;
 }
@@ -670,7 +673,7 @@ static int make_entries(Export *export, bool all) {
         /* In the order of the file, so that the end of a pair that is said first tells the kind. */
         for (const Namespace *netns = export->network->namespaces; netns; netns = netns->hh.next)
                 for (const Link *link = netns->links; link; link = link->hh.next)
-                        refer_all(export, entry_find(export, link));
+                        refer_all(export, entry_find(export, link), all);
         return 0;
 }
 

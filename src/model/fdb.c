@@ -318,7 +318,8 @@ static int fdb_verify(const AttrSet *set, const char **ret_key, const char **ret
         const Value *nhid = attrset_get(set, "nhid"), *dst = attrset_get(set, "dst");
         const Value *learned = attrset_get(set, "extern-learn");
 
-        if (state && dst && state->number != NUD_PERMANENT) {
+        if (state && dst && state->number != NUD_PERMANENT &&
+            !(set->implied & ROW_BIT(FDB_STATE))) {
                 *ret_key = "state";
                 *ret_reason = "is permanent in the table of a tunnel";
                 return 1;

@@ -301,7 +301,9 @@ static const char *mdb_misplaced(const Object *object, const Link *link) {
                 return "is for bridges";
         if (link_state(link) == LINK_STATE_DOWN)
                 return "needs the bridge to be up";
-        if (port && port != link && link_master(port) != link)
+        /* Somebody else's may be one all the same. */
+        if (port && port != link && link_master(port) != link &&
+            (!link_is_physical(port) || link_ref(port, LINK_MASTER)))
                 return "is of a link that is no port of this bridge";
         return NULL;
 }
