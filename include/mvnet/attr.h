@@ -205,8 +205,6 @@ typedef struct PutScope {
         int (*resolve_netns)(void *userdata, const char *netns, int *ret_nsid);
         /* Appends what makes the peer come into being with this link (ROW_MAKES_PEER). */
         int (*put_peer)(void *userdata, struct PutScope *scope, const Ref *peer);
-        /* An address of that host, as `bytes` and `family`. -EAGAIN: not yet. NULL: nobody can. */
-        int (*lookup)(void *userdata, const char *host, Value *ret);
         void *userdata;
 } PutScope;
 
