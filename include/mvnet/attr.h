@@ -331,7 +331,8 @@ extern const AttrType attr_device_owner, attr_mode;
 /* A namespace by name: IFLA_LINK_NETNSID. */
 extern const AttrType attr_netns;
 /* Local: never on the wire. */
-extern const AttrType attr_local_bool, attr_local_u32, attr_local_text, attr_local_mac, attr_local_links;
+extern const AttrType attr_local_bool, attr_local_u32, attr_local_text, attr_local_mac,
+        attr_local_links;
 
 /* Parts of the types above, for types that differ from them in one. */
 int attr_parse_bool(const Row *row, ParseScope *scope, const char *text, Value *ret);

@@ -350,7 +350,8 @@ typedef struct ObjectType {
 } ObjectType;
 
 extern const ObjectType object_address, object_altname, object_link_sysctl, object_sysctl;
-extern const ObjectType object_route, object_rule, object_neighbour, object_fdb, object_remote, object_mdb;
+extern const ObjectType object_route, object_rule, object_neighbour, object_fdb, object_remote,
+        object_mdb;
 extern const ObjectType object_wireguard_peer; /* of one kind, in its file */
 extern const ObjectType *const object_types[];
 extern const size_t object_types_n;

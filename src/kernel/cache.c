@@ -318,7 +318,8 @@ static bool clear_slot(CachedLink *space, const ObjectType *type, const GetScope
                 size_t size = NLMSG_ALIGN((size_t)message->nlmsg_len);
                 GetScope known;
 
-                if (!message_is_about(message, type) || message_take_apart(message, type, tb, arena, &known) < 0 ||
+                if (!message_is_about(message, type) ||
+                    message_take_apart(message, type, tb, arena, &known) < 0 ||
                     !message_is_same(type, event, &known)) {
                         at += size;
                         continue;
@@ -385,7 +386,8 @@ static int take_other(const struct nlmsghdr *message, void *userdata) {
         GetScope scope;
         int r = 0;
 
-        if (!message_is_about(message, seeking->type) || message->nlmsg_type != seeking->type->message_new ||
+        if (!message_is_about(message, seeking->type) ||
+            message->nlmsg_type != seeking->type->message_new ||
             message_take_apart(message, seeking->type, tb, &seeking->arena, &scope) < 0 ||
             seeking->type->ifindex(&scope) < 0 || seeking->type->keeps(&scope))
                 return 0;
@@ -565,8 +567,8 @@ static int take_on_link(Reading *reading, const struct nlmsghdr *message, int if
 static int take_object(const struct nlmsghdr *message, void *userdata) {
         Reading *reading = userdata;
         uint16_t dumped = reading->type->message_dumped ?: reading->type->message_new;
-        int ifindex = message_is_about(message, reading->type) ? message_ifindex(message, reading->type)
-                                                       : -1;
+        int ifindex = message_is_about(message, reading->type)
+                ? message_ifindex(message, reading->type) : -1;
 
         if (ifindex < 0 || message->nlmsg_type != dumped ||
             (!reading->all && !message_is_kept(message, reading->type)))

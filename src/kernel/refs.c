@@ -198,7 +198,8 @@ static int find_place(Place *viewer, const CachedLink *from, const Value *value,
 
 /* What has no MAC address of its own has its lower device's. */
 static bool can_be_lower(const CachedLink *from, const CachedLink *lower) {
-        if (!from->link || !link_kind_is(from->link->kind, KIND_PARENT) || !link_kind_is(from->link->kind, KIND_NO_MAC) ||
+        if (!from->link || !link_kind_is(from->link->kind, KIND_PARENT) ||
+            !link_kind_is(from->link->kind, KIND_NO_MAC) ||
             !attrset_has(&from->link->common, LINK_MAC) ||
             !attrset_has(&lower->link->common, LINK_MAC))
                 return true;

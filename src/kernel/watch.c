@@ -468,7 +468,8 @@ static int touch_space(Watcher *watcher, const Space *space) {
         const Cache *cache = space->cache;
         int r = 0;
 
-        if (space->changed || (space->watch && (cache->stale || cache->space.stale || cache->changed)))
+        if (space->changed ||
+            (space->watch && (cache->stale || cache->space.stale || cache->changed)))
                 return touch(watcher, space->name, 0);
         if (!space->watch || cache->n_stale == 0)
                 return 0;

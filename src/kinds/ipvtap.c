@@ -5,7 +5,8 @@ extern const LinkKind link_kind_ipvlan;
 
 const LinkKind link_kind_ipvtap = {
         .name = "ipvtap",
-        .options = {.name = "ipvtap", .rows = device_rows, .n = DEVICE_ROWS, .like = &link_kind_ipvlan.options},
+        .options = {.name = "ipvtap", .rows = device_rows, .n = DEVICE_ROWS,
+                    .like = &link_kind_ipvlan.options},
         .like = &link_kind_ipvlan,
         .flags = KIND_TAP | KIND_DEVICE,
         .doc = "An ipvlan whose packets go to a character device, /dev/tapN.",

@@ -5,7 +5,8 @@ extern const LinkKind link_kind_macvlan;
 
 const LinkKind link_kind_macvtap = {
         .name = "macvtap",
-        .options = {.name = "macvtap", .rows = device_rows, .n = DEVICE_ROWS, .like = &link_kind_macvlan.options},
+        .options = {.name = "macvtap", .rows = device_rows, .n = DEVICE_ROWS,
+                    .like = &link_kind_macvlan.options},
         .like = &link_kind_macvlan,
         .flags = KIND_NO_PORT | KIND_TAP | KIND_DEVICE,
         .doc = "A macvlan whose packets go to a character device, /dev/tapN.",

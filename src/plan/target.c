@@ -208,7 +208,8 @@ static const AttrSet *deciding(const Planner *planner, const LinkPlan *link) {
 }
 
 /* A rule between rows can forbid what a reset would send: then the row went with the other one. */
-static bool reset_makes_sense(const Planner *planner, const LinkPlan *link, Section which, size_t i, const Row *row) {
+static bool reset_makes_sense(const Planner *planner, const LinkPlan *link, Section which,
+                              size_t i, const Row *row) {
         const char *key, *reason;
         Link probe = *link->target;
         Value values[ROWS_MAX];

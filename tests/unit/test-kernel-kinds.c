@@ -561,7 +561,8 @@ static bool run_row(Trial *trial) {
                 pass_over(set_name(trial), row->key, trial->example.skip);
                 return true;
         }
-        trial->example.stays |= !trial->of_port && base_says(trial->example.base ?: trial->base->text, row->key);
+        trial->example.stays |= !trial->of_port &&
+                base_says(trial->example.base ?: trial->base->text, row->key);
         if (!*trial->a)
                 suggest(trial);
         if (trial->example.a)

@@ -15,6 +15,8 @@
         (KIND_REAL_LOWER | KIND_CLAIMS_PARENT | KIND_MTU_BOUND | KIND_MTU_FOLLOWS | \
          KIND_NEEDS_PARENT_UP | KIND_UP_FOLLOWS | KIND_SAME_NETNS | KIND_OWN_IP)
 
+#define OF_MASTERS (KIND_MTU_PORTED | KIND_L3_MASTER | KIND_PORTS_DOWN | KIND_ONE_MTU)
+
 static size_t count_rows(const Schema *schema, uint32_t flag) {
         size_t n = 0;
 
@@ -39,7 +41,7 @@ static void check_kind(const LinkKind *kind) {
         if (kind->port.name)
                 assert_ptr_equal(link_kind_port_schema(kind->port.name), &kind->port);
         assert_true(!(flags & NEED_PARENT) || flags & KIND_PARENT);
-        assert_true(!(flags & (KIND_MTU_PORTED | KIND_L3_MASTER | KIND_PORTS_DOWN | KIND_ONE_MTU)) || flags & KIND_MASTER);
+        assert_true(!(flags & OF_MASTERS) || flags & KIND_MASTER);
         assert_false(flags & KIND_MTU_BOUND && flags & KIND_MTU_FOLLOWS);
         assert_false(flags & KIND_FOREIGN && flags & (KIND_PARENT | KIND_PAIR));
         assert_int_equal(count_rows(&kind->options, ROW_MAKES_PEER), flags & KIND_PAIR ? 1 : 0);
