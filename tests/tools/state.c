@@ -242,12 +242,17 @@ static const unsigned char quiet_bridge[] = {
         IFLA_BR_MCAST_QUERIER_STATE, 48 /* IFLA_BR_FDB_N_LEARNED */, 0,
 };
 static const unsigned char quiet_macvlan[] = {IFLA_MACVLAN_BC_QUEUE_LEN_USED, 0};
-static const unsigned char quiet_port[] = {
+static const unsigned char quiet_bridge_port[] = {
         IFLA_BRPORT_STATE, IFLA_BRPORT_ROOT_ID, IFLA_BRPORT_BRIDGE_ID, IFLA_BRPORT_DESIGNATED_PORT,
         IFLA_BRPORT_DESIGNATED_COST, IFLA_BRPORT_ID, IFLA_BRPORT_NO,
         IFLA_BRPORT_TOPOLOGY_CHANGE_ACK, IFLA_BRPORT_CONFIG_PENDING, IFLA_BRPORT_MESSAGE_AGE_TIMER,
         IFLA_BRPORT_FORWARD_DELAY_TIMER, IFLA_BRPORT_HOLD_TIMER, IFLA_BRPORT_BACKUP_PORT,
         IFLA_BRPORT_MCAST_EHT_HOSTS_CNT, 41 /* IFLA_BRPORT_MCAST_N_GROUPS */, 0,
+};
+static const unsigned char quiet_bond_port[] = {
+        IFLA_BOND_SLAVE_STATE, IFLA_BOND_SLAVE_MII_STATUS, IFLA_BOND_SLAVE_LINK_FAILURE_COUNT,
+        IFLA_BOND_SLAVE_AD_AGGREGATOR_ID, IFLA_BOND_SLAVE_AD_ACTOR_OPER_PORT_STATE,
+        IFLA_BOND_SLAVE_AD_PARTNER_OPER_PORT_STATE, 0,
 };
 static const unsigned char quiet_none[] = {0};
 /* clang-format on */
@@ -293,15 +298,19 @@ static void say_kind(const Writer *writer, const char *kind, const struct nlattr
         }
 }
 
-static void say_port(const Writer *writer, const struct nlattr *options) {
+static void say_port(const Writer *writer, const char *master, const struct nlattr *options) {
+        bool bridge = strcmp(master, "bridge") == 0;
+        const unsigned char *quiet = bridge                         ? quiet_bridge_port
+                                     : strcmp(master, "bond") == 0 ? quiet_bond_port
+                                                                   : quiet_none;
         const struct nlattr *attr;
 
         if (!options)
                 return;
         mnl_attr_for_each_nested(attr, options) {
-                if (mnl_attr_get_type(attr) == IFLA_BRPORT_BACKUP_PORT)
+                if (bridge && mnl_attr_get_type(attr) == IFLA_BRPORT_BACKUP_PORT)
                         say_link(writer, "backup-port", (int)mnl_attr_get_u32(attr), NULL);
-                else if (!among(mnl_attr_get_type(attr), quiet_port))
+                else if (!among(mnl_attr_get_type(attr), quiet))
                         say_bytes(writer, "port.", mnl_attr_get_type(attr), attr);
         }
 }
@@ -358,7 +367,9 @@ static void say_message(const Writer *writer, const struct nlmsghdr *message) {
         attr = attr_in(info, IFLA_INFO_KIND);
         if (attr)
                 say_kind(writer, mnl_attr_get_str(attr), attr_in(info, IFLA_INFO_DATA));
-        say_port(writer, attr_in(info, IFLA_INFO_SLAVE_DATA));
+        attr = attr_in(info, IFLA_INFO_SLAVE_KIND);
+        if (attr)
+                say_port(writer, mnl_attr_get_str(attr), attr_in(info, IFLA_INFO_SLAVE_DATA));
         say_families(writer, attr_of(message, sizeof(*link), IFLA_AF_SPEC));
 }
 
@@ -557,7 +568,7 @@ static bool port_differs(const Lines *lines, Space *space, const struct nlmsghdr
         if (!options)
                 return false;
         writer_init(&writer, &now, space, name_in(space, link->ifi_index));
-        say_port(&writer, options);
+        say_port(&writer, "bridge", options);
         lines_sort(&now);
         snprintf(begin, sizeof(begin), "%s backup-port=", writer.prefix);
         differs = !fits(lines, &now, begin, NULL);
