@@ -80,12 +80,14 @@ void await_touch(Listener *listener, const char *netns, int ifindex) {
         uint64_t deadline = clock_ms() + PATIENCE_MS;
 
         do {
-                unsigned wait = listener->news.again_ms ? listener->news.again_ms : PATIENCE_MS;
+                unsigned wait;
 
-                wait_readable(listener, MIN(wait, PATIENCE_MS));
+                /* First, because what told of another namespace may have told of this one, too. */
                 notice(listener);
                 if (is_told(listener, netns, ifindex))
                         return;
+                wait = listener->news.again_ms ? listener->news.again_ms : PATIENCE_MS;
+                wait_readable(listener, MIN(wait, PATIENCE_MS));
         } while (clock_ms() < deadline);
         fail_msg("nobody told of %s/%d", netns, ifindex);
 }
