@@ -174,6 +174,8 @@ void object_path(const Link *link, const Namespace *netns, const Object *object,
 void object_key(const Object *object, Buf *ret);
 /* The same for people: without what need not be said. */
 void object_label(const Object *object, Buf *ret);
+/* And with all else that the file says of it: "default metric 100 via 10.0.0.1". */
+void object_text(const Object *object, Buf *ret);
 
 /* The file of a sysctl object below /proc/sys/net, on a link or (NULL) in a namespace. */
 void sysctl_path(const Object *object, const Link *link, Buf *ret);

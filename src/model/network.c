@@ -374,6 +374,24 @@ void object_label(const Object *object, Buf *ret) {
         format_key(object, object->set.present & ~object->set.implied, ret);
 }
 
+void object_text(const Object *object, Buf *ret) {
+        RowSet rows = object->set.present & ~object->set.implied;
+        size_t i;
+
+        object_label(object, ret);
+        ROWSET_FOREACH(i, rows) {
+                const Row *row = schema_row(&object->type->schema, i);
+                _cleanup_(buf_deinit) Buf text = {};
+
+                if (row->change == CHANGE_KEY || row->change == CHANGE_STATE)
+                        continue;
+                value_format(row, &object->set.values[i], &text);
+                if (!row->def || !streq(row->def, buf_text(&text)))
+                        buf_printf(ret, " %s %s", row->key, buf_text(&text));
+                ret->failed |= text.failed;
+        }
+}
+
 void object_path(const Link *link, const Namespace *netns, const Object *object, Buf *ret) {
         if (link)
                 link_path(link, ret);

@@ -165,7 +165,7 @@ static void adopt(Planner *planner, const Wish *wish) {
 }
 
 static void add(Planner *planner, const Wish *wish) {
-        _cleanup_(buf_deinit) Buf path = {}, key = {};
+        _cleanup_(buf_deinit) Buf path = {};
         const char *missing = wish_missing(planner, wish), *claimed;
 
         object_path(NULL, wish->netns, wish->wanted, &path);
@@ -181,9 +181,8 @@ static void add(Planner *planner, const Wish *wish) {
                 return;
         }
         wish_step(planner, wish, OP_OBJECT_ADD, wish->wanted);
-        object_key(wish->wanted, &key);
         planner_line(planner, wish->item, wish->wanted->type->schema.name, NULL,
-                     planner_text(planner, "%s", buf_text(&key)), wish->wanted->at);
+                     planner_entry(planner, wish->wanted), wish->wanted->at);
 }
 
 /* Its record was lost, or is that of another name that is gone: it is taken up again. */

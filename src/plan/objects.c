@@ -5,13 +5,6 @@
 
 #include <errno.h>
 
-static const char *key_text(Planner *planner, const Object *object) {
-        _cleanup_(buf_deinit) Buf text = {};
-
-        object_label(object, &text);
-        return planner_text(planner, "%s", buf_text(&text));
-}
-
 /* Dragged up by its parent, to be set down again: that takes IPv6 addresses along. */
 static bool is_cycled(const Planner *planner, const LinkPlan *link) {
         return link_state(link->wanted) == LINK_STATE_DOWN && planner_is_dragged_up(planner, link);
@@ -45,7 +38,7 @@ static void show_sysctl(Planner *planner, PlanItem *item, const Object *wanted,
         size_t row = (size_t)schema_find(&wanted->type->schema, "value");
         bool known = have && attrset_has(&have->set, row);
 
-        planner_line(planner, item, planner_text(planner, "sysctl.%s", key_text(planner, wanted)),
+        planner_line(planner, item, planner_text(planner, "sysctl.%s", planner_label(planner, wanted)),
                      known ? have->set.values[row].text : NULL, wanted->set.values[row].text,
                      wanted->at);
 }
@@ -54,7 +47,7 @@ static void show_sysctl(Planner *planner, PlanItem *item, const Object *wanted,
 static void show_object_rows(Planner *planner, PlanItem *item, const Object *wanted,
                              const Object *have, RowSet rows) {
         const char *name = planner_text(planner, "%s %s", wanted->type->schema.name,
-                                        key_text(planner, wanted));
+                                        planner_label(planner, wanted));
         size_t i;
 
         ROWSET_FOREACH(i, rows) {
@@ -72,7 +65,9 @@ static void show_object(Planner *planner, PlanItem *item, const Object *wanted,
                 show_sysctl(planner, item, wanted, have);
         else
                 planner_line(planner, item, wanted->type->schema.name,
-                             have ? key_text(planner, have) : NULL, key_text(planner, wanted),
+                             have ? planner_label(planner, have) : NULL,
+                             have ? planner_label(planner, wanted)
+                                  : planner_entry(planner, wanted),
                              wanted->at);
 }
 
@@ -112,7 +107,7 @@ static void change_object(Planner *planner, LinkPlan *link, const Object *wanted
                 item_judge(link->item, VERDICT_CONFLICT,
                            planner_text(planner,
                                         "%s is there, not added by mvnetd, with another %s",
-                                        key_text(planner, wanted), worst_row->key));
+                                        planner_label(planner, wanted), worst_row->key));
                 return;
         }
         if (wanted->type->transport == TRANSPORT_SYSCTL)
@@ -198,7 +193,7 @@ static void remove_surplus(Planner *planner, LinkPlan *link) {
                 if (!is_surplus(link, have) || !survives(planner, link, have))
                         continue;
                 object_step(planner, OP_OBJECT_DEL, object_stage(planner, link, have), link, have);
-                planner_line(planner, link->item, have->type->schema.name, key_text(planner, have),
+                planner_line(planner, link->item, have->type->schema.name, planner_label(planner, have),
                              NULL, planner_list_of(link->wanted, have)->at);
         }
 }

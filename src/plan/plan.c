@@ -36,6 +36,20 @@ const char *planner_path(Planner *planner, const Link *link) {
         return planner_text(planner, "%s", buf_text(&buf));
 }
 
+const char *planner_label(Planner *planner, const Object *object) {
+        _cleanup_(buf_deinit) Buf buf = {};
+
+        object_label(object, &buf);
+        return planner_text(planner, "%s", buf_text(&buf));
+}
+
+const char *planner_entry(Planner *planner, const Object *object) {
+        _cleanup_(buf_deinit) Buf buf = {};
+
+        object_text(object, &buf);
+        return planner_text(planner, "%s", buf_text(&buf));
+}
+
 static bool grow(Planner *planner, void *items, size_t n, size_t *allocated) {
         void **array = items, *grown;
 

@@ -187,4 +187,6 @@ void planner_forget(Planner *planner, const char *path, const char *key);
 const char *planner_text(Planner *planner, const char *format, ...) _printf_(2, 3);
 const char *planner_value(Planner *planner, const Row *row, const Value *value);
 const char *planner_path(Planner *planner, const Link *link);
+const char *planner_label(Planner *planner, const Object *object); /* which one */
+const char *planner_entry(Planner *planner, const Object *object); /* all of it */
 void item_judge(PlanItem *item, Verdict verdict, const char *reason);

@@ -174,13 +174,6 @@ static Object *planner_find_keyed(Planner *planner, const Namespace *netns, cons
         return keyed ? keyed->object : NULL;
 }
 
-static const char *object_text(Planner *planner, const Object *object) {
-        _cleanup_(buf_deinit) Buf text = {};
-
-        object_label(object, &text);
-        return planner_text(planner, "%s", buf_text(&text));
-}
-
 /* A parameter goes back to the value that was found before; there is no such thing as none. */
 static void undo_sysctl(Planner *planner, const RecordEntry *entry, const Object *have,
                         const Link *link, const Namespace *netns, PlanItem *item) {
@@ -212,7 +205,7 @@ static void undo_sysctl(Planner *planner, const RecordEntry *entry, const Object
         op->object_rows = ROW_BIT(row);
         op->undoes = true;
         planner_line(planner, item,
-                     planner_text(planner, "sysctl.%s", object_text(planner, have)),
+                     planner_text(planner, "sysctl.%s", planner_label(planner, have)),
                      have->set.values[row].text, recorded->was, (Location){});
 }
 
@@ -247,7 +240,7 @@ static void undo_link_object(Planner *planner, const RecordEntry *entry, const c
         op->link = (Link *)have;
         op->ifindex = have->ifindex;
         op->object = object;
-        planner_line(planner, link->item, object->type->schema.name, object_text(planner, object),
+        planner_line(planner, link->item, object->type->schema.name, planner_label(planner, object),
                      NULL, (Location){});
 }
 
@@ -274,7 +267,7 @@ static void undo_entry(Planner *planner, const RecordEntry *entry, const Object 
         op->netns = op->name = netns->name;
         op->object = have;
         op->undoes = true;
-        planner_line(planner, item, have->type->schema.name, object_text(planner, have), NULL,
+        planner_line(planner, item, have->type->schema.name, planner_label(planner, have), NULL,
                      (Location){});
 }
 
