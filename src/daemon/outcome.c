@@ -187,7 +187,7 @@ void outcome_done(Outcome *outcome, const Plan *plan) {
         }
 }
 
-static void judge(Outcome *outcome, OutcomeItem *of) {
+static void judge(const Outcome *outcome, OutcomeItem *of) {
         PlanItem *item = &of->item;
         bool gone = of->round != outcome->round; /* the last plan knows nothing of it */
 
@@ -204,7 +204,7 @@ static void judge(Outcome *outcome, OutcomeItem *of) {
                 item->error = 0;
                 item->contested = false;
                 item->failure = NULL;
-        } else if (is_action(item->verdict)) {
+        } else if (is_action(item->verdict) && !outcome->refused) {
                 item->verdict = VERDICT_FAILED;
                 item->error = -ETIMEDOUT;
                 item->failure = "was not done in time";

@@ -9,7 +9,8 @@ typedef struct Outcome {
         Plan *plan;
         struct OutcomeItem *items; /* uthash, in the order first seen */
         size_t round;
-        bool failed; /* out of memory */
+        bool refused; /* nothing was tried: what would be done stands as it was planned */
+        bool failed;  /* out of memory */
 } Outcome;
 
 int outcome_init(Outcome *outcome); /* 0 or -ENOMEM */

@@ -84,7 +84,6 @@ struct Settlement {
         bool recovered; /* what a killed run announced was looked at */
         bool wide;      /* links are deleted: namespaces that nobody declared are looked into, too */
         bool rested;    /* time passed since a request failed: it may be tried again */
-        bool refused;
         bool unrecorded; /* the record can't be written at all */
         int record_error;
         size_t rounds;

@@ -180,7 +180,7 @@ static int round_begin(Settlement *settlement, unsigned *ret_rest_ms) {
         if (r < 0)
                 return r;
         if (round->n_send > 0 && is_guarded(round->plan) && !options->force) {
-                settlement->refused = true;
+                settlement->outcome.refused = true;
                 return 0;
         }
         if (round->n_send > 0 || notes_are_lost(store_record(settlement->store), round->plan)) {
@@ -262,7 +262,7 @@ void settlement_freep(Settlement **settlement) {
 static void tell(void *userdata, const PlanItem *item) {
         const Settlement *settlement = userdata;
 
-        if (settlement->options.progress && !settlement->refused)
+        if (settlement->options.progress && !settlement->outcome.refused)
                 settlement->options.progress(settlement->options.userdata, item, 0, 0);
 }
 
@@ -280,7 +280,7 @@ int settlement_finish(Settlement *settlement, SettleResult *ret) {
                 return r;
         *ret = (SettleResult){
                 .plan = plan,
-                .refused = settlement->refused,
+                .refused = settlement->outcome.refused,
                 .record_error = settlement->record_error,
                 .rounds = settlement->rounds,
         };

@@ -560,6 +560,7 @@ static void test_guard(void **state) {
         assert_true(world->result.refused);
         assert_int_equal(writes(world), before);
         assert_non_null(item_of(world, "br0")->guard);
+        assert_verdict(world, "br0", VERDICT_DELETE); /* not that it failed: nobody has tried */
         assert_string_equal(buf_text(&world->told), "");
         world->options.force = true;
         do_settle(world);
