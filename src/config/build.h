@@ -86,9 +86,10 @@ int build_link(Build *build, Namespace *netns, const Node *node);
 /* `ports:` become the masters of the links they name; port sections need one. 0 or -ENOMEM. */
 int build_ports(Build *build);
 
-/* A key of an interface, or of a namespace, that no table has: says why, as well as it can. */
+/* A key of an interface, namespace, section or entry that no table has: says why, if it can. */
 void link_key_unknown(Build *build, const LinkKind *kind, const Node *node);
 void space_key_unknown(Build *build, const Node *node, bool top);
+void row_key_unknown(Build *build, const Schema *schema, const Node *node);
 void kind_unknown(Build *build, const Node *node);
 
 /*

@@ -76,6 +76,45 @@ static const Hint space_words[] = {
         {"renderer", "mvnetd speaks to the kernel itself: nothing to choose"},
 };
 
+static const Hint route_words[] = {
+        {"gateway gw next-hop-address nexthop", "a gateway is written 'via: ADDRESS'"},
+        {"destination dst dest network prefix target", "the destination is written 'to: PREFIX'"},
+        {"interface device link oif next-hop-interface output", "the link is written 'dev: LINK'"},
+        {"priority preference", "it is written 'metric: NUMBER'"},
+        {"source prefsrc preferred-source from", "the source address is written 'src: ADDRESS'"},
+        {"nexthop-list next-hops multipath hops", "several ways are written 'nexthops: [{via: …}, …]'"},
+        {"table-id route-table lookup", "the table is written 'table: NUMBER' or 'vrf: LINK'"},
+        {"proto", "mvnetd's routes have the protocol 109, by which it knows them"},
+        {"encap", "encapsulation is left to 'ip route'"},
+};
+
+static const Hint rule_words[] = {
+        {"lookup table-id route-table", "the table is written 'table: NUMBER' or 'vrf: LINK'"},
+        {"pref preference order prio", "it is written 'priority: NUMBER'"},
+        {"source src ip-from", "the source is written 'from: PREFIX'"},
+        {"destination dst dest ip-to", "the destination is written 'to: PREFIX'"},
+        {"mark fwmask firewall-mark", "it is written 'fwmark: VALUE/MASK'"},
+        {"type", "what becomes of packets is written 'action: ACTION'"},
+        {"dsfield", "it is written 'tos: NUMBER'"},
+};
+
+static const Hint neighbour_words[] = {
+        {"lladdr address-lladdr hwaddr macaddress", "the MAC address is written 'mac: ADDRESS'"},
+        {"address ip dst", "the neighbour's address is written 'to: ADDRESS'"},
+        {"nud", "an entry that mvnetd adds is permanent"},
+};
+
+/* Of an entry's keys, by the list that it stands in. */
+static const struct {
+        const char *schema;
+        const Hint *hints;
+        size_t n;
+} entry_words[] = {
+        {"routes", route_words, ELEMENTSOF(route_words)},
+        {"rules", rule_words, ELEMENTSOF(rule_words)},
+        {"neighbours", neighbour_words, ELEMENTSOF(neighbour_words)},
+};
+
 /* What mvnetd leaves to others, by choice. */
 static const Hint foreign_words[] = {
         {"dhcp dhcp4 dhcp6 dhcp-identifier dhcp4-overrides dhcp6-overrides dhcpv4 dhcpv6",
@@ -294,6 +333,21 @@ void space_key_unknown(Build *build, const Node *node, bool top) {
         if (!top && words_have(top_only, ELEMENTSOF(top_only), node->key))
                 report_hint(build->report, "it stands at the top level of a file");
         else if (meant)
+                report_hint(build->report, "%s", meant);
+        else
+                hint_words(build, &words, node->key);
+}
+
+void row_key_unknown(Build *build, const Schema *schema, const Node *node) {
+        const char *meant = NULL;
+        Words words = {};
+
+        for (size_t i = 0; i < ELEMENTSOF(entry_words) && !meant; i++)
+                if (streq(entry_words[i].schema, schema->name))
+                        meant = hint_find(entry_words[i].hints, entry_words[i].n, node->key);
+        words_add_schema(&words, schema);
+        build_problem(build, node->key_at, "unknown key '%s'", node->key);
+        if (meant)
                 report_hint(build->report, "%s", meant);
         else
                 hint_words(build, &words, node->key);

@@ -276,11 +276,7 @@ int build_rows(Build *build, AttrSet *set, const char *netns, const Node *map) {
                 size_t mark = path_push(build, child->key);
 
                 if (row < 0) {
-                        Words words = {};
-
-                        words_add_schema(&words, set->schema);
-                        build_problem(build, child->key_at, "unknown key '%s'", child->key);
-                        report_nearest(build->report, child->key, words.items, words.n);
+                        row_key_unknown(build, set->schema, child);
                 } else {
                         r = build_row(build, set, (size_t)row, netns, child);
                         if (r > 0)

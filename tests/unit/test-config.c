@@ -233,6 +233,31 @@ static void test_every_problem_is_found(void **state _unused_) {
                 assert_non_null(strstr(buf_text(&problems), expected[i]));
 }
 
+/* Those who come with the words of `ip` or netplan are told ours. */
+static void test_words_of_others(void **state _unused_) {
+        static const struct {
+                const char *text, *hint;
+        } cases[] = {
+                {"routes: [{to: default, gateway: 10.0.0.1}]", "a gateway is written 'via: ADDRESS'"},
+                {"routes: [{to: default, encap: mpls}]", "encapsulation is left to 'ip route'"},
+                {"routes: [{too: default}]", "did you mean 'to'?"},
+                {"rules: [{priority: 1, lookup: main}]", "the table is written 'table: NUMBER'"},
+                {"rules: [{priority: 1, suppress_prefixlength: 0}]", "'suppress-prefixlength'"},
+                {"interfaces: {a: {neighbours: [{to: 10.0.0.1, lladdr: '02:00:00:00:00:01'}]}}",
+                 "written 'mac: ADDRESS'"},
+                {"interfaces: {a: {master: b, bridge-port: {fast_leave: true}}, b: {}}",
+                 "words are joined by dashes: 'fast-leave'"},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_(buf_deinit) Buf problems = {};
+
+                assert_null(load_or_null(cases[i].text, &problems));
+                if (!strstr(buf_text(&problems), cases[i].hint))
+                        fail_msg("%s: %s", cases[i].hint, buf_text(&problems));
+        }
+}
+
 static void assert_name(const char *text, const char *path, const char *expected) {
         _cleanup_(network_freep) Network *network = text ? load(text) : NULL;
         _cleanup_(buf_deinit) Buf name = {};
@@ -388,6 +413,7 @@ int main(void) {
                 cmocka_unit_test(test_scalars_are_the_schemas),
                 cmocka_unit_test(test_namespaces),
                 cmocka_unit_test(test_every_problem_is_found),
+                cmocka_unit_test(test_words_of_others),
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_sources),
                 cmocka_unit_test(test_bad_sources),
