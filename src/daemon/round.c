@@ -340,10 +340,15 @@ static bool may_be_undone(const Settlement *settlement, const Tried *tried) {
                !settlement->options.once;
 }
 
+/* Something was missing, which may have come: an address, say, that was lost with another master. */
+static bool may_have_come(const Settlement *settlement, const Tried *tried) {
+        return tried->waits && tried->turn < settlement->turns;
+}
+
 /* Sent before in this settlement. */
 static int judge_again(const Settlement *settlement, Round *round, const Op *op, ItemState *state,
                        Tried *tried, bool *ret) {
-        if (may_be_undone(settlement, tried)) {
+        if (may_be_undone(settlement, tried) || may_have_come(settlement, tried)) {
                 *ret = true;
                 return 0;
         }

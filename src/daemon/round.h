@@ -24,7 +24,7 @@ typedef struct Tried {
         int error;      /* 0: acknowledged */
         unsigned acked; /* how often */
         size_t turn;    /* when last, among all that were acknowledged */
-        size_t round;   /* in which that was */
+        size_t round;   /* in which it was acknowledged */
         bool waits;     /* something was missing: it did not fail */
         Vain vain;      /* found out once: what the kernel told is forgotten by the next round */
         const char *failure;

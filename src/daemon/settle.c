@@ -62,9 +62,10 @@ int settlement_try(Settlement *settlement, const Op *op, int error, bool waits,
         tried->waits = waits;
         if (error == 0) {
                 tried->acked++;
-                tried->turn = ++settlement->turns;
+                settlement->turns++;
                 tried->round = settlement->rounds;
         }
+        tried->turn = settlement->turns;
         tried->at = at;
         tried->failure = arena_strdup(&settlement->arena, failure);
         return failure && !tried->failure ? -ENOMEM : 0;

@@ -371,7 +371,7 @@ static const Row rows[] = {
         [ROUTE_VIA]    = { .key = "via", .nla = RTA_GATEWAY, .type = &attr_via, .flags = ROW_ABSENT_IS_DEF, .def = "none",
                            .doc = "The gateway, which may be of the other address family." },
         [ROUTE_DEV]    = { .key = "dev", .nla = RTA_OIF, .type = &attr_dev,
-                           .doc = "The link that it leaves by; implied under a link, and otherwise the kernel's choice." },
+                           .doc = "The link that it leaves by; implied under a link (but not for a gateway under a VRF), and otherwise the kernel's choice." },
         [ROUTE_TYPE]   = { .key = "type", .type = &attr_type, .names = types, .def = "unicast",
                            .doc = "What becomes of packets." },
         [ROUTE_SCOPE]  = { .key = "scope", .type = &attr_scope, .names = scopes,
@@ -570,7 +570,13 @@ static void complete_table(Object *object, const Namespace *netns) {
                 imply(set, ROUTE_TABLE, (Value){.number = RT_TABLE_LOCAL});
 }
 
-/* Under a link they leave by it; and the kernel knows no difference between one and a list of one. */
+/* Under a link they leave by it; under a VRF by that of its ports that leads to the gateway. */
+static bool implies_dev(const Object *object, const Value *via) {
+        return object->under &&
+               !(via && via->family && link_kind_is(object->under->kind, KIND_L3_MASTER));
+}
+
+/* The kernel knows no difference between one and a list of one. */
 static void complete_hops(const Object *object) {
         AttrSet *set = (AttrSet *)&object->set;
         Value *list = &set->values[ROUTE_NEXTHOPS];
@@ -578,9 +584,12 @@ static void complete_hops(const Object *object) {
 
         if (!attrset_has(set, ROUTE_NEXTHOPS))
                 return;
-        for (size_t i = 0; object->under && i < list->list.n; i++)
-                if (!list->list.items[i].hop->dev.ref.link)
-                        list->list.items[i].hop->dev = (Value){.ref = link_self(object->under)};
+        for (size_t i = 0; i < list->list.n; i++) {
+                Hop *hop = list->list.items[i].hop;
+
+                if (!hop->dev.ref.link && implies_dev(object, &hop->via))
+                        hop->dev = (Value){.ref = link_self(object->under)};
+        }
         if (list->list.n != 1)
                 return;
         only = list->list.items[0].hop;
@@ -600,8 +609,8 @@ static int route_complete(Object *object, const Namespace *netns) {
                 to->family = family_of(set);
         if (to->family == AF_INET6 && metric->number == METRIC_IPV6)
                 metric->number = 0;
-        if (object->under && has_target(type_of(set)) && !attrset_has(set, ROUTE_DEV) &&
-            !attrset_has(set, ROUTE_NEXTHOPS))
+        if (has_target(type_of(set)) && !attrset_has(set, ROUTE_DEV) &&
+            !attrset_has(set, ROUTE_NEXTHOPS) && implies_dev(object, attrset_get(set, "via")))
                 imply(set, ROUTE_DEV, (Value){.ref = link_self(object->under)});
         if (to->family == AF_INET && !attrset_has(set, ROUTE_SCOPE))
                 imply(set, ROUTE_SCOPE, (Value){.number = scope_of(set)});
