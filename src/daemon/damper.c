@@ -19,7 +19,7 @@
 #define TIME_MIN_MS 100u
 #define TIME_MAX_MS 300000u
 #define FINAL_TIMES 3u /* one refusal may have a passing reason, or have been somebody's meddling */
-#define IDLE_MAX 256u /* full buckets beyond so many are dropped */
+#define IDLE_MAX 256u /* idle buckets beyond so many are dropped */
 
 /* A request that failed. */
 typedef struct Trouble {
@@ -39,7 +39,8 @@ typedef struct Bucket {
         size_t tokens;
         uint64_t filled;   /* when the last token came back */
         uint64_t repaired; /* 0: never */
-        uint64_t turn;     /* of the settlement that asked last */
+        uint64_t turn;     /* of the settlement that asked last; of a namespace: before `told` */
+        uint64_t told;     /* of a namespace: when we first heard of a change since that settlement */
         bool granted;      /* then */
         bool undone;       /* the last repair did not even hold until it was verified */
         uint64_t contested; /* until then, as far as is known */
@@ -121,6 +122,10 @@ void damper_freep(Damper **damper) {
         *damper = damper_free(*damper);
 }
 
+void damper_tick(Damper *damper, uint64_t now_ms) {
+        damper->now = MAX(damper->now, now_ms);
+}
+
 /* Buckets. */
 
 static bool is_space(const Bucket *bucket) {
@@ -148,11 +153,17 @@ static void bucket_fill(const Damper *damper, Bucket *bucket) {
         }
 }
 
-/* NULL: out of memory. */
-static Bucket *bucket_get(Damper *damper, const char *key) {
+static Bucket *bucket_find(const Damper *damper, const char *key) {
         Bucket *bucket;
 
         HASH_FIND_STR(damper->buckets, key, bucket);
+        return bucket;
+}
+
+/* NULL: out of memory. */
+static Bucket *bucket_get(Damper *damper, const char *key) {
+        Bucket *bucket = bucket_find(damper, key);
+
         if (bucket) {
                 bucket_fill(damper, bucket);
                 return bucket;
@@ -173,10 +184,16 @@ static Bucket *bucket_get(Damper *damper, const char *key) {
         return bucket;
 }
 
-bool damper_is_contested(const Damper *damper, const char *item) {
-        const Bucket *bucket;
+static Bucket *space_get(Damper *damper, const char *netns) {
+        _cleanup_(buf_deinit) Buf key = {};
 
-        HASH_FIND_STR(damper->buckets, item, bucket);
+        buf_printf(&key, "*%s", netns);
+        return buf_error(&key) == 0 ? bucket_get(damper, buf_text(&key)) : NULL;
+}
+
+bool damper_is_contested(const Damper *damper, const char *item) {
+        const Bucket *bucket = bucket_find(damper, item);
+
         return bucket && bucket->contested > damper->now;
 }
 
@@ -184,7 +201,13 @@ static void hold_until(Damper *damper, uint64_t when) {
         damper->next = MIN(damper->next, when);
 }
 
-/* Contests may be over, and buckets that are full say nothing any more. */
+/* What came back with something else leaves its bucket full, and has to hold all the same. */
+static bool is_idle(const Damper *damper, const Bucket *bucket) {
+        return !is_space(bucket) && bucket->tokens == bucket_size(damper, bucket) &&
+               damper->now - bucket->repaired >= DAMPER_CALM_MS;
+}
+
+/* Contests may be over, and buckets that are idle say nothing any more. */
 static void look_through_buckets(Damper *damper) {
         Bucket *bucket, *next;
 
@@ -195,7 +218,7 @@ static void look_through_buckets(Damper *damper) {
                 return;
         HASH_ITER(hh, damper->buckets, bucket, next) {
                 bucket_fill(damper, bucket);
-                if (bucket->tokens == bucket_size(damper, bucket))
+                if (is_idle(damper, bucket))
                         bucket_free(damper, bucket);
         }
 }
@@ -211,17 +234,29 @@ static bool bucket_draw(Damper *damper, Bucket *bucket) {
         return true;
 }
 
-/* What came back with something else and then held is no fight. One that is held back did not. */
-static bool is_return(const Damper *damper, const DamperRequest *request, const Bucket *bucket) {
-        if (!request->returns || bucket->undone)
+/*
+ * How long its last repair held, as far as is known. That is not until we look again, which can be
+ * much later, but until we heard of something that this may have been.
+ */
+static uint64_t held_ms(const Damper *damper, const Bucket *bucket, const Bucket *space) {
+        uint64_t end = space->turn + 1 == damper->turn ? space->told : damper->now;
+
+        return end - MIN(end, bucket->repaired);
+}
+
+/*
+ * What came back with something else and then held is no fight. One that is held back did not; and
+ * in a fight it is luck, if the other one is not there for a moment.
+ */
+static bool is_return(const Damper *damper, const Bucket *bucket, const Bucket *space) {
+        if (bucket->undone || bucket->contested > damper->now)
                 return false;
         return bucket->repaired == 0 ||
-               (bucket->granted && damper->now - bucket->repaired >= DAMPER_HOLD_MS);
+               (bucket->granted && held_ms(damper, bucket, space) >= DAMPER_HOLD_MS);
 }
 
 static int draw(Damper *damper, const DamperRequest *request, bool *ret) {
-        Bucket *bucket = bucket_get(damper, request->item), *space;
-        _cleanup_(buf_deinit) Buf key = {};
+        Bucket *bucket = bucket_get(damper, request->item), *space = NULL;
 
         if (!bucket)
                 return -ENOMEM;
@@ -229,15 +264,10 @@ static int draw(Damper *damper, const DamperRequest *request, bool *ret) {
                 *ret = bucket->granted;
                 return 0;
         }
-        if (is_return(damper, request, bucket)) {
-                buf_printf(&key, "*%s", request->netns);
-                space = buf_error(&key) == 0 ? bucket_get(damper, buf_text(&key)) : NULL;
-                if (!space)
-                        return -ENOMEM;
-                bucket->granted = bucket_draw(damper, space);
-        } else {
-                bucket->granted = bucket_draw(damper, bucket);
-        }
+        if (request->returns && !(space = space_get(damper, request->netns)))
+                return -ENOMEM;
+        bucket->granted = bucket_draw(
+                damper, space && is_return(damper, bucket, space) ? space : bucket);
         bucket->turn = damper->turn;
         if (!bucket->granted || bucket->contested > damper->now) {
                 bucket->contested = damper->now + DAMPER_CALM_MS;
@@ -373,9 +403,8 @@ static Trouble *trouble_new(Damper *damper, const DamperRequest *request) {
 
 /* Nothing was changed, so nobody can have changed it back: what fails has a pace of its own. */
 static void give_back(Damper *damper, const char *item) {
-        Bucket *bucket;
+        Bucket *bucket = bucket_find(damper, item);
 
-        HASH_FIND_STR(damper->buckets, item, bucket);
         if (bucket && bucket->granted && bucket->turn == damper->turn &&
             bucket->tokens < bucket_size(damper, bucket))
                 bucket->tokens++;
@@ -406,18 +435,24 @@ int damper_failed(Damper *damper, const DamperRequest *request, Remedy remedy, i
 }
 
 void damper_done(Damper *damper, const DamperRequest *request) {
-        Bucket *bucket;
+        Bucket *bucket = bucket_find(damper, request->item);
 
-        HASH_FIND_STR(damper->buckets, request->item, bucket);
         if (bucket)
                 bucket->repaired = MAX(damper->now, (uint64_t)1);
 }
 
-void damper_event(Damper *damper, const char *netns) {
+void damper_event(Damper *damper, uint64_t now_ms, const char *netns) {
+        damper_tick(damper, now_ms);
         for (Trouble *trouble = damper->troubles; trouble; trouble = trouble->hh.next)
                 if ((trouble->remedy == REMEDY_EVENT || trouble->remedy == REMEDY_WAIT) &&
                     (!netns || streq(trouble->netns, netns)))
                         trouble->ready = true;
+        for (Bucket *bucket = damper->buckets; bucket; bucket = bucket->hh.next)
+                if (is_space(bucket) && bucket->turn != damper->turn &&
+                    (!netns || streq(bucket->key + 1, netns))) {
+                        bucket->turn = damper->turn;
+                        bucket->told = damper->now;
+                }
 }
 
 /* Nobody speaks of them any more: they were done, or are not wanted. */
@@ -430,10 +465,6 @@ static void forget_troubles(Damper *damper) {
 }
 
 /* Asking. */
-
-void damper_tick(Damper *damper, uint64_t now_ms) {
-        damper->now = MAX(damper->now, now_ms);
-}
 
 void damper_begin(Damper *damper, uint64_t now_ms, bool fresh) {
         damper_tick(damper, now_ms);

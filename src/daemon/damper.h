@@ -7,16 +7,17 @@
  * caller's.
  *
  * Repairs draw on a bucket of tokens for each object. What comes back with something else (a flap,
- * a re-creation) draws on one of its namespace instead, as long as it then holds for a moment.
+ * a re-creation) draws on one of its namespace instead, as long as it then holds for a moment and
+ * nobody is known to fight over it.
  */
 
 #include "mvnet/error.h"
 
 /*
- * 15 at once and one back in 1.8 s: at most 49 in a minute of contest, and less than 2 s to wait
- * when it is over.
+ * 12 at once and one back in 1.8 s: with what may be free before it is known for a contest, and the
+ * last word, less than 50 in a minute of it, and less than 2 s to wait when it is over.
  */
-#define DAMPER_TOKENS 15u
+#define DAMPER_TOKENS 12u
 #define DAMPER_TOKEN_MS 1800u
 #define DAMPER_HOLD_MS 30u /* undone sooner than that: a fight, not a flap */
 #define DAMPER_LOOK_MS 20u /* so soon after a repair it has to be looked at, to know that */
@@ -93,8 +94,8 @@ int damper_undone(Damper *damper, const DamperRequest *request);
 /* Somebody kept changing it back until a moment ago, even if it is as it should be right now. */
 bool damper_is_contested(const Damper *damper, const char *item);
 
-/* Something changed in that namespace (NULL: perhaps in all). */
-void damper_event(Damper *damper, const char *netns);
+/* Something changed in that namespace (NULL: perhaps in all), and we heard of it now. */
+void damper_event(Damper *damper, uint64_t now_ms, const char *netns);
 
 /* Another file, with so many objects: failures and fights are forgotten, what is paused stays so. */
 void damper_reset(Damper *damper, size_t n_items);

@@ -175,7 +175,8 @@ static int take_news(Keeper *keeper, uint64_t now) {
         if (news.events > 0)
                 count_events(keeper, now, news.events);
         for (size_t i = 0; i < news.n_touched; i++)
-                damper_event(keeper->damper, news.touched[i].netns);
+                if (i == 0 || !streq(news.touched[i].netns, news.touched[i - 1].netns))
+                        damper_event(keeper->damper, now, news.touched[i].netns);
         if (news.n_touched > 0) {
                 make_dirty(keeper, MAX(now, keeper->ended + keeper_pace(keeper)));
                 keeper->rest_until = now;
@@ -192,7 +193,7 @@ static uint64_t next_audit(Keeper *keeper, uint64_t now) {
 static void audit(Keeper *keeper, uint64_t now) {
         if (keeper->audit_at != 0) {
                 kernel_forget(keeper->kernel);
-                damper_event(keeper->damper, NULL);
+                damper_event(keeper->damper, now, NULL);
                 make_dirty(keeper, now);
         }
         keeper->audit_at = next_audit(keeper, now);
