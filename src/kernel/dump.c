@@ -330,16 +330,20 @@ static int dump_drivers(Place *place) {
         return r;
 }
 
-/* Who is where ours belong: not where we know that it was ours, unless something is in the way. */
+/*
+ * Who is where ours belong: not where we know that it was ours and would have heard of anybody else,
+ * unless something is in the way.
+ */
 static int find_others(Place *place) {
         const Object *wanted = place->wanted ? place->wanted->objects : NULL;
         Cache *cache = place->space->cache;
+        bool all = cache->seek || !place->space->watch;
         const Object **missing = NULL;
         size_t n = 0, room = 0;
         int r = 0;
 
         for (; r == 0 && wanted; wanted = wanted->next) {
-                if (!wanted->type->seek || !wanted->set.present || (wanted->ours && !cache->seek) ||
+                if (!wanted->type->seek || !wanted->set.present || (wanted->ours && !all) ||
                     object_find(place->netns->objects, wanted))
                         continue;
                 if (n == room) {
