@@ -391,6 +391,18 @@ int value_copy(Arena *arena, const Row *row, const Value *value, Value *ret);
 void row_allowed(const Row *row, Buf *ret);
 const Name *row_name(const Row *row, uint64_t number); /* NULL: none */
 
+/*
+ * An element in the long form, "{KEY: TEXT, KEY: TEXT}", field by field; quotes around a text are
+ * none of it. What `take` returns first is returned, or ATTR_E_INVALID.
+ */
+int text_to_fields(ParseScope *scope, const char *text,
+                   int (*take)(ParseScope *scope, const char *key, const char *text, void *userdata),
+                   void *userdata);
+/* "20" or "20-30", from 1 to max. 0, ATTR_E_INVALID or -ENOMEM. */
+int text_to_range(ParseScope *scope, const char *text, uint64_t max, uint64_t *ret_from,
+                  uint64_t *ret_to);
+void range_to_text(uint64_t from, uint64_t to, Buf *ret);
+
 /* For put and get of types that live in one kind's file. */
 /* The payload that an earlier row of the set put there, to be added to; NULL: none. */
 void *put_earlier(PutScope *scope, uint16_t nla, size_t size);

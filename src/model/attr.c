@@ -275,6 +275,65 @@ void row_allowed(const Row *row, Buf *ret) {
         }
 }
 
+/* What is around a word: spaces, and quotes. */
+static char *trim(char *text) {
+        char *end;
+
+        text += strspn(text, " \"");
+        end = text + strlen(text);
+        while (end > text && (end[-1] == ' ' || end[-1] == '"'))
+                *--end = '\0';
+        return text;
+}
+
+int text_to_fields(ParseScope *scope, const char *text,
+                   int (*take)(ParseScope *scope, const char *key, const char *text, void *userdata),
+                   void *userdata) {
+        size_t size = strlen(text);
+        char *copy, *at, *rest = NULL;
+        int r = 0;
+
+        scope->reason = "is no map of keys";
+        if (size < 2 || text[0] != '{' || text[size - 1] != '}')
+                return ATTR_E_INVALID;
+        copy = arena_strndup(scope->arena, text + 1, size - 2);
+        if (!copy)
+                return -ENOMEM;
+        for (at = strtok_r(copy, ",", &rest); r == 0 && at; at = strtok_r(NULL, ",", &rest)) {
+                char *colon = strchr(at, ':');
+
+                if (!colon)
+                        return ATTR_E_INVALID;
+                *colon = '\0';
+                r = take(scope, trim(at), trim(colon + 1), userdata);
+        }
+        return r;
+}
+
+int text_to_range(ParseScope *scope, const char *text, uint64_t max, uint64_t *ret_from,
+                  uint64_t *ret_to) {
+        const char *dash = strchr(text, '-');
+        char *first = arena_strndup(scope->arena, text,
+                                    dash ? (size_t)(dash - text) : strlen(text));
+
+        if (!first)
+                return -ENOMEM;
+        scope->reason = "is no number or range of numbers";
+        if (text_to_u64(first, ret_from) < 0 || text_to_u64(dash ? dash + 1 : first, ret_to) < 0)
+                return ATTR_E_INVALID;
+        scope->reason = "is out of range";
+        if (*ret_from < 1 || *ret_to > max || *ret_from > max)
+                return ATTR_E_INVALID;
+        scope->reason = "ends before it begins";
+        return *ret_from > *ret_to ? ATTR_E_INVALID : 0;
+}
+
+void range_to_text(uint64_t from, uint64_t to, Buf *ret) {
+        buf_printf(ret, "%llu", (unsigned long long)from);
+        if (to != from)
+                buf_printf(ret, "-%llu", (unsigned long long)to);
+}
+
 int put_attr(PutScope *scope, uint16_t nla, const void *payload, size_t size) {
         if (size > UINT16_MAX - sizeof(struct nlattr))
                 return -EMSGSIZE;

@@ -9,8 +9,6 @@
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 
-#define TEXT_MAX 256
-
 static const Row dev_row = {.key = "dev", .type = &attr_link};
 
 /* In a file. */
@@ -22,8 +20,9 @@ static int invalid(ParseScope *scope, const char *reason) {
         return ATTR_E_INVALID;
 }
 
-static int parse_field(ParseScope *scope, const char *key, const char *text, Hop *hop) {
+static int parse_field(ParseScope *scope, const char *key, const char *text, void *userdata) {
         const Row plain = {.key = key, .type = &attr_u32};
+        Hop *hop = userdata;
         Value value = {};
         int r = ATTR_E_INVALID;
 
@@ -45,38 +44,14 @@ static int parse_field(ParseScope *scope, const char *key, const char *text, Hop
         return r;
 }
 
-/* What is around a word: spaces, and quotes. */
-static char *trim(char *text) {
-        char *end;
-
-        text += strspn(text, " \"");
-        end = text + strlen(text);
-        while (end > text && (end[-1] == ' ' || end[-1] == '"'))
-                *--end = '\0';
-        return text;
-}
-
 static int hop_parse(const Row *row _unused_, ParseScope *scope, const char *text, Value *ret) {
-        char copy[TEXT_MAX], *at, *rest = NULL;
         Hop *hop = arena_new(scope->arena, Hop);
-        size_t size = strlen(text);
-        int r = 0;
+        int r;
 
         if (!hop)
                 return -ENOMEM;
-        if (size < 2 || size >= sizeof(copy) || text[0] != '{' || text[size - 1] != '}')
-                return invalid(scope, "is not a next hop");
-        memcpy(copy, text + 1, size - 2);
-        copy[size - 2] = '\0';
         *hop = (Hop){.weight = 1};
-        for (at = strtok_r(copy, ",", &rest); r == 0 && at; at = strtok_r(NULL, ",", &rest)) {
-                char *colon = strchr(at, ':');
-
-                if (!colon)
-                        return invalid(scope, "is not a next hop");
-                *colon = '\0';
-                r = parse_field(scope, trim(at), trim(colon + 1), hop);
-        }
+        r = text_to_fields(scope, text, parse_field, hop);
         if (r != 0)
                 return r;
         if (!hop->via.family && !hop->dev.ref.link)

@@ -113,24 +113,9 @@ int vlans_list(const VlanTable *table, Arena *arena, Value *ret) {
 
 /* One entry as text: "10", "20-30", "{vid: 1, pvid: true, untagged: true}". */
 
-static int parse_numbers(ParseScope *scope, const char *text, uint64_t max, uint64_t *ret_from,
-                         uint64_t *ret_to) {
-        const char *dash = strchr(text, '-');
-        char *first = arena_strndup(scope->arena, text,
-                                    dash ? (size_t)(dash - text) : strlen(text));
-
-        if (!first)
-                return -ENOMEM;
-        if (text_to_u64(first, ret_from) < 0 || text_to_u64(dash ? dash + 1 : first, ret_to) < 0)
-                return invalid(scope, "is no number or range of numbers");
-        if (*ret_from < 1 || *ret_to > max || *ret_from > max)
-                return invalid(scope, "is out of range");
-        return *ret_from > *ret_to ? invalid(scope, "ends before it begins") : 0;
-}
-
 static int parse_vid(ParseScope *scope, const char *text, VlanRange *ret) {
         uint64_t from = 0, to = 0;
-        int r = parse_numbers(scope, text, VLANS_N - 1, &from, &to);
+        int r = text_to_range(scope, text, VLANS_N - 1, &from, &to);
 
         if (r != 0)
                 return r;
@@ -139,42 +124,37 @@ static int parse_vid(ParseScope *scope, const char *text, VlanRange *ret) {
         return 0;
 }
 
-static int parse_field(ParseScope *scope, const char *key, const char *text, VlanRange *range,
-                       uint64_t tunnel[2]) {
+typedef struct Fields {
+        VlanRange *range;
+        uint64_t tunnel[2];
+} Fields;
+
+static int parse_field(ParseScope *scope, const char *key, const char *text, void *userdata) {
         static const Row flag = {.key = "flag"};
+        Fields *fields = userdata;
         Value value = {};
         int r;
 
         if (streq(key, "vid"))
-                return parse_vid(scope, text, range);
+                return parse_vid(scope, text, fields->range);
         if (streq(key, "tunnel"))
-                return parse_numbers(scope, text, TUNNEL_MAX, &tunnel[0], &tunnel[1]);
+                return text_to_range(scope, text, TUNNEL_MAX, &fields->tunnel[0],
+                                     &fields->tunnel[1]);
         if (!streq(key, "pvid") && !streq(key, "untagged"))
                 return invalid(scope, "has an unknown key");
         r = attr_parse_bool(&flag, scope, text, &value);
         if (r == 0 && streq(key, "pvid"))
-                range->vlan.pvid = value.number;
+                fields->range->vlan.pvid = value.number;
         else if (r == 0)
-                range->vlan.untagged = value.number;
+                fields->range->vlan.untagged = value.number;
         return r;
 }
 
-static int parse_fields(ParseScope *scope, char *text, VlanRange *range) {
-        uint64_t tunnel[2] = {};
-        char *field;
-        int r = 0;
+static int parse_fields(ParseScope *scope, const char *text, VlanRange *range) {
+        Fields fields = {.range = range};
+        const uint64_t *tunnel = fields.tunnel;
+        int r = text_to_fields(scope, text, parse_field, &fields);
 
-        text[strlen(text) - 1] = '\0';
-        text++;
-        while (r == 0 && (field = strsep(&text, ","))) {
-                char *colon = strchr(field, ':');
-
-                if (!colon)
-                        return invalid(scope, "is no map of keys");
-                *colon = '\0';
-                r = parse_field(scope, field + strspn(field, " "), colon + 1 + strspn(colon + 1, " "),
-                                range, tunnel);
-        }
         if (r != 0)
                 return r;
         if (!range->from)
@@ -189,25 +169,11 @@ static int parse_fields(ParseScope *scope, char *text, VlanRange *range) {
 
 static int vlan_parse(const Row *row _unused_, ParseScope *scope, const char *text, Value *ret) {
         VlanRange range = {.vlan.there = true};
-        char *copy = arena_strdup(scope->arena, text);
-        size_t size = strlen(text);
-        int r;
+        int r = text[0] == '{' ? parse_fields(scope, text, &range) : parse_vid(scope, text, &range);
 
-        if (!copy)
-                return -ENOMEM;
-        if (size >= 2 && text[0] == '{' && text[size - 1] == '}')
-                r = parse_fields(scope, copy, &range);
-        else
-                r = parse_vid(scope, text, &range);
         if (r == 0)
                 *ret = range_pack(range);
         return r;
-}
-
-static void format_numbers(unsigned from, unsigned to, Buf *ret) {
-        buf_printf(ret, "%u", from);
-        if (to != from)
-                buf_printf(ret, "-%u", to);
 }
 
 static void vlan_format(const Row *row _unused_, const Value *value, Buf *ret) {
@@ -215,14 +181,14 @@ static void vlan_format(const Row *row _unused_, const Value *value, Buf *ret) {
         bool plain = !range.vlan.pvid && !range.vlan.untagged && !range.vlan.tunnel;
 
         buf_add(ret, plain ? "" : "{vid: ");
-        format_numbers(range.from, range.to, ret);
+        range_to_text(range.from, range.to, ret);
         if (range.vlan.pvid)
                 buf_add(ret, ", pvid: true");
         if (range.vlan.untagged)
                 buf_add(ret, ", untagged: true");
         if (range.vlan.tunnel) {
                 buf_add(ret, ", tunnel: ");
-                format_numbers(range.vlan.tunnel, range_at(&range, range.to).tunnel, ret);
+                range_to_text(range.vlan.tunnel, range_at(&range, range.to).tunnel, ret);
         }
         buf_add(ret, plain ? "" : "}");
 }
