@@ -33,6 +33,7 @@ typedef struct Value {
                 uint8_t bytes[16]; /* MAC and IP addresses, in network order */
                 const char *text;
                 struct Hop *hop; /* one of several ways of a route */
+                struct VniRange *vnis;
                 Ref ref;
                 struct {
                         int32_t ifindex, nsid;
@@ -96,6 +97,7 @@ typedef enum Transport {
         TRANSPORT_TUN,    /* ioctls on /dev/net/tun, but rtnetlink reports it (IFLA_TUN_*) */
         TRANSPORT_DEVICE, /* owner and mode of /dev/tapN: attributes of our own, DEVICE_* */
         TRANSPORT_GENL,   /* a family of generic netlink */
+        TRANSPORT_TUNNEL, /* the networks of a vxlan, a list: RTM_NEWTUNNEL */
         _TRANSPORT_N,
 } Transport;
 
@@ -330,6 +332,18 @@ extern const AttrType attr_secret_file;
 extern const AttrType attr_device_owner, attr_mode;
 /* A namespace by name: IFLA_LINK_NETNSID. */
 extern const AttrType attr_netns;
+/* The networks of a vxlan: ranges, sorted, none of which overlap or could be one. */
+#define VNI_MAX 0xffffffu
+typedef struct VniRange {
+        uint32_t from, to;
+        Value far; /* where packets go whose destination is not known; no family: nowhere else */
+} VniRange;
+extern const AttrType attr_vnis;
+/* Makes such a list of one in any order. 0, ATTR_E_INVALID with the reason, or -ENOMEM. */
+int vnis_join(ParseScope *scope, Value *list);
+/* What is in one list and not, or not alike, in the other. 0 or -ENOMEM. */
+int vnis_except(Arena *arena, const Value *list, const Value *except, Value *ret);
+const VniRange *vnis_find(const Value *list, uint32_t vni); /* NULL: none; so of no list */
 /* Local: never on the wire. */
 extern const AttrType attr_local_bool, attr_local_u32, attr_local_text, attr_local_mac,
         attr_local_links;
@@ -359,6 +373,7 @@ void attr_format_ip(const Row *row, const Value *value, Buf *ret);
 int attr_get_ip(const Row *row, const GetScope *scope, Value *ret);
 bool attr_equal_ip(const Row *row, const Value *wanted, const Value *have);
 size_t ip_bytes(uint8_t family); /* 0: of no family */
+bool ip_is_multicast(const Value *address);
 /* A prefix: `default` has no family yet, and is IPv4's if nobody says otherwise. */
 bool attr_equal_prefix(const Row *row, const Value *wanted, const Value *have);
 int attr_parse_prefix(const Row *row, ParseScope *scope, const char *text, Value *ret);

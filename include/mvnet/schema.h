@@ -172,7 +172,8 @@ typedef struct LinkKind {
         const char *tunnelling;  /* … and the boolean option of ports that lets them have tunnels */
         /* KIND_OWN_FDB: the options that entries take over, unless they say otherwise. */
         const char *fdb_vni, *fdb_port;
-        const char *fdb_remotes[2]; /* and those that make an entry of its own accord */
+        const char *fdb_remotes[2]; /* those that make an entry of their own accord … */
+        const char *fdb_vnis;       /* … and a list of networks, of which each may make one */
         const char *doc;
         /*
          * Rules between rows of one declared link. Returns 0, or > 0 with the row at fault and

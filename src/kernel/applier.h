@@ -54,6 +54,9 @@ int applier_send_by(Applier *applier, Netlink *netlink, int encoded);
 /* Makes the VLANs of a bridge or port what the operation says. 0 or < 0. */
 int vlans_apply(Applier *applier, int ifindex);
 
+/* The same of the networks of a vxlan. */
+int vnis_apply(Applier *applier, int ifindex);
+
 /* How many of the next operations can go in one, and carrying out that many. 0 or < 0. */
 size_t bulk_count_deletions(const Op *const *ops, size_t n);
 int bulk_delete(Applier *applier, const Op *const *ops, size_t n, OpResult *results);

@@ -454,6 +454,8 @@ static int send_link_set(Applier *applier, int ifindex) {
                 return device_set(applier, ifindex);
         case TRANSPORT_GENL:
                 return genl_set(applier, ifindex);
+        case TRANSPORT_TUNNEL:
+                return vnis_apply(applier, ifindex);
         case TRANSPORT_SYSCTL:
         case _TRANSPORT_N:
                 break;

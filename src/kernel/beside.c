@@ -37,6 +37,7 @@ static int done(CachedMore *more, int r) {
         if (r != 0)
                 forget_messages(more);
         more->asked = true;
+        more->known = r == 0;
         return r == -ENOMEM ? r : 0;
 }
 
@@ -53,6 +54,15 @@ static int ask_genl(Place *place, CachedMore *more, const Genl *genl, int ifinde
 void device_alias(const char *netns, const char *link, Buf *ret) {
         buf_printf(ret, "%s%s%s", streq(netns, HOST) ? "" : netns, streq(netns, HOST) ? "" : ":",
                    link);
+}
+
+static int ask_vnis(Place *place, CachedMore *more, int ifindex) {
+        int r = place_enter(place);
+
+        if (r != 0)
+                return r;
+        forget_messages(more);
+        return done(more, vnis_get(place->space, ifindex, take_message, forget_messages, more));
 }
 
 static int ask_device(Place *place, CachedMore *more, const Link *link) {
@@ -221,6 +231,25 @@ static int read_device(Place *place, CachedLink *entry) {
         return r == 0 ? decode_rows(&entry->link->options, more, &scope, NULL) : r;
 }
 
+/* That one has none is as good as told; that the kernel does not say is not. */
+static int read_vnis(Place *place, CachedLink *entry) {
+        AttrSet *options = &entry->link->options;
+        int row = options->schema ? schema_find_type(options->schema, &attr_vnis) : -1, r = 0;
+        CachedMore *more = &entry->more[MORE_VNIS];
+        Value list;
+
+        if (row < 0 || !row_counts(schema_row(options->schema, (size_t)row), options))
+                return 0;
+        if (!more->asked)
+                r = ask_vnis(place, more, entry->ifindex);
+        if (r != 0 || !more->known)
+                return r;
+        r = vnis_decode(more->messages, more->size, &place->netns->network->arena, &list);
+        if (r == 0)
+                attrset_set(options, (size_t)row, list);
+        return r == -EBADMSG ? 0 : r;
+}
+
 int dump_beside(Place *place) {
         int r = 0;
 
@@ -233,6 +262,8 @@ int dump_beside(Place *place) {
                         r = read_port(place, entry);
                 if (r == 0)
                         r = read_device(place, entry);
+                if (r == 0)
+                        r = read_vnis(place, entry);
         }
         return r;
 }

@@ -21,6 +21,7 @@ typedef struct CachedText {
 /* What was asked for beside the link's own message; once, as long as that is not read again. */
 typedef struct CachedMore {
         bool asked;
+        bool known; /* there was an answer, be it nothing */
         char *messages; /* one behind the other */
         size_t size;
 } CachedMore;
@@ -29,6 +30,7 @@ typedef enum More {
         MORE_OPTIONS, /* of its kind, by generic netlink */
         MORE_PORT,    /* as its master's port, likewise */
         MORE_DEVICE,  /* its character device */
+        MORE_VNIS,    /* its networks */
         _MORE_N,
 } More;
 

@@ -152,6 +152,14 @@ struct nlmsghdr *link_request(DumpRequest *request, int ifindex);
 /* Of VLANs, of one link or of all. */
 struct nlmsghdr *vlans_request(DumpRequest *request, int ifindex);
 
+/*
+ * What is said of the networks of that vxlan, message by message, and what these mean. 0, < 0, or
+ * (vnis_get) NETLINK_E_*.
+ */
+int vnis_get(const Space *space, int ifindex, NetlinkRow row, void (*restart)(void *userdata),
+             void *userdata);
+int vnis_decode(const char *messages, size_t size, Arena *arena, Value *ret);
+
 enum {
         _DUMP_E_SUCCESS,
         DUMP_E_STALE, /* what was read does not fit together: what is stale has been marked */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_bridge.h>
+#include <linux/if_link.h>
 #include <linux/net_namespace.h>
 #include <linux/netconf.h>
 #include <poll.h>
@@ -105,6 +106,13 @@ void watch_listen(RealKernel *kernel, Space *space) {
         space->blind = true;
 }
 
+/* A kernel that filters no networks of a vxlan (before 5.18) does not know the group. */
+static int subscribe_tunnels(Netlink *monitor) {
+        int r = netlink_subscribe(monitor, RTNLGRP_TUNNEL);
+
+        return r == -EINVAL ? 0 : r;
+}
+
 void watch_enter(RealKernel *kernel, Space *space) {
         Watch *watch = calloc(1, sizeof(Watch));
         int r = watch ? 0 : -ENOMEM;
@@ -116,6 +124,8 @@ void watch_enter(RealKernel *kernel, Space *space) {
         }
         for (size_t i = 0; r == 0 && i < ELEMENTSOF(groups); i++)
                 r = netlink_subscribe(watch->monitor, groups[i]);
+        if (r == 0)
+                r = subscribe_tunnels(watch->monitor);
         if (r == 0)
                 r = filter_events(watch->monitor);
         if (r == 0)
@@ -177,6 +187,14 @@ static void hear_vlans(const Hearing *hearing, const struct nlmsghdr *message) {
         window_add(&hearing->kernel->watcher->window, hearing->space, message);
 }
 
+/* Not of one that was added without a far end (vxlan_vni_add; 6.1 … 6.18). */
+static void hear_tunnel(const Hearing *hearing, const struct nlmsghdr *message) {
+        const struct tunnel_msg *header = mnl_nlmsg_get_payload(message);
+
+        if (mnl_nlmsg_get_payload_len(message) >= sizeof(*header))
+                space_mark(hearing->space, (int)header->ifindex);
+}
+
 /* Of one link, or of what counts for all of them. */
 static void hear_netconf(const Hearing *hearing, const struct nlmsghdr *message) {
         const struct nlattr *tb[NETCONFA_IFINDEX + 1];
@@ -207,6 +225,10 @@ static int hear(const struct nlmsghdr *message, void *userdata) {
         case RTM_NEWVLAN:
         case RTM_DELVLAN:
                 hear_vlans(hearing, message);
+                return 0;
+        case RTM_NEWTUNNEL:
+        case RTM_DELTUNNEL:
+                hear_tunnel(hearing, message);
                 return 0;
         case RTM_NEWNETCONF:
         case RTM_DELNETCONF:

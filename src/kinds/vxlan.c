@@ -75,6 +75,8 @@ static const Row rows[] = {
           .doc = "Whether routes, tc or BPF say where each packet goes, rather than the link." },
         { .key = "vnifilter", .nla = IFLA_VXLAN_VNIFILTER, .type = &attr_bool, .change = CHANGE_CREATE, .flags = ROW_ABSENT_IS_DEF, .def = "false",
           .doc = "Whether only listed networks are taken; needs external." },
+        { .key = "vnis", .type = &attr_vnis, .transport = TRANSPORT_TUNNEL, .when = "vnifilter", .def = "[]",
+          .doc = "The networks that are taken, with where packets go whose destination is not known; needs vnifilter." },
         { .key = "localbypass", .nla = VXLAN_LOCALBYPASS, .type = &attr_bool, .def = "true",
           .doc = "Whether packets to another vxlan of this host take the short way (Linux 6.5)." },
         { .key = "reserved-bits", .nla = VXLAN_RESERVED_BITS, .type = &attr_be64, .change = CHANGE_CREATE,
@@ -103,6 +105,19 @@ static int refuse(const char *key, const char *reason, const char **ret_key,
         return 1;
 }
 
+static bool has_parent(const AttrSet *common) {
+        return attrset_has(common, LINK_PARENT) && common->values[LINK_PARENT].ref.link;
+}
+
+static bool has_groups(const AttrSet *options) {
+        const Value *list = attrset_get(options, "vnis");
+
+        for (size_t i = 0; list && i < list->list.n; i++)
+                if (ip_is_multicast(&list->list.items[i].vnis->far))
+                        return true;
+        return false;
+}
+
 static int verify_addresses(const AttrSet *common, const AttrSet *options, const char **ret_key,
                             const char **ret_reason) {
         const Value *remote = address(options, "remote"), *group = address(options, "group");
@@ -111,8 +126,7 @@ static int verify_addresses(const AttrSet *common, const AttrSet *options, const
 
         if (remote && group)
                 return refuse("group", "there is a remote already", ret_key, ret_reason);
-        if (group && !(attrset_has(common, LINK_PARENT) &&
-                       common->values[LINK_PARENT].ref.link))
+        if (group && !has_parent(common))
                 return refuse("group", "needs a parent", ret_key, ret_reason);
         if (far && local && far->family != local->family)
                 return refuse("local", "is not of the far end's family", ret_key, ret_reason);
@@ -140,6 +154,8 @@ static int verify(const AttrSet *common, const AttrSet *options, const char **re
                 return refuse("mac", "a link with gpe has none", ret_key, ret_reason);
         if (is_on(options, "vnifilter") && !external)
                 return refuse("vnifilter", "needs external", ret_key, ret_reason);
+        if (has_groups(options) && !has_parent(common))
+                return refuse("vnis", "with a group needs a parent", ret_key, ret_reason);
         if (!external && !attrset_has(options, 0))
                 return refuse("id", "is needed, unless the link is external", ret_key, ret_reason);
         return verify_addresses(common, options, ret_key, ret_reason);
@@ -154,6 +170,7 @@ const LinkKind link_kind_vxlan = {
         .fdb_vni = "id",
         .fdb_port = "port",
         .fdb_remotes = {"remote", "group"},
+        .fdb_vnis = "vnis",
         .verify = verify,
         .mtu = MTU_VARIES,
         .doc = "A tunnel that carries Ethernet in UDP, to one end or to many.",

@@ -270,8 +270,12 @@ static bool same_mac(const Object *object, const Link *link) {
                       6) == 0;
 }
 
-/* The far end that an option of the link names is one of them (vxlan_core.c vxlan_fdb_create). */
+/*
+ * The far end that an option of the link names is one of them (vxlan_core.c vxlan_fdb_create,
+ * vxlan_vnifilter.c vxlan_update_default_fdb_entry).
+ */
 static bool is_of_option(const Object *object, const Link *link) {
+        const VniRange *vnis = NULL;
         bool is = false;
 
         for (size_t i = 0; link->kind && i < ELEMENTSOF(link->kind->fdb_remotes); i++) {
@@ -280,6 +284,10 @@ static bool is_of_option(const Object *object, const Link *link) {
                 is |= remote && remote->family &&
                       attr_equal_ip(&rows[FDB_DST], remote, &object->set.values[FDB_DST]);
         }
+        if (link->kind && attrset_has(&object->set, FDB_SRC_VNI))
+                vnis = vnis_find(link_value(link, link->kind->fdb_vnis),
+                                 (uint32_t)object->set.values[FDB_SRC_VNI].number);
+        is |= vnis && attr_equal_ip(&rows[FDB_DST], &vnis->far, &object->set.values[FDB_DST]);
         return is && is_zero(object->set.values[FDB_MAC].bytes);
 }
 

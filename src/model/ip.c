@@ -16,6 +16,12 @@ size_t ip_bytes(uint8_t family) {
         return family == AF_INET6 ? 16 : family == AF_INET ? 4 : 0;
 }
 
+bool ip_is_multicast(const Value *address) {
+        if (address->family == AF_INET)
+                return (address->bytes[0] & 0xf0) == 0xe0;
+        return address->family == AF_INET6 && address->bytes[0] == 0xff;
+}
+
 /* An address that may be absent is written `none` where the row's default says so. */
 static bool is_none(const Row *row, const char *text) {
         return row->def && streq(row->def, "none") && streq(text, "none");

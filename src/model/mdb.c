@@ -33,9 +33,7 @@ static const struct br_mdb_entry *get_entry(const GetScope *scope) {
 /* A group is an IP address, or for other protocols a MAC address: no family. */
 
 static bool is_group(const Value *value) {
-        if (value->family == AF_INET)
-                return (value->bytes[0] & 0xf0) == 0xe0;
-        return value->family == AF_INET6 ? value->bytes[0] == 0xff : value->bytes[0] & 1;
+        return value->family ? ip_is_multicast(value) : value->bytes[0] & 1;
 }
 
 static int group_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {

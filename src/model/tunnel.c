@@ -53,11 +53,6 @@ static int refuse(ParseScope *scope, const char *reason) {
 
 /* Addresses. */
 
-static bool is_multicast(const Value *value) {
-        return value->family == AF_INET ? (value->bytes[0] & 0xf0) == 0xe0
-                                        : value->bytes[0] == 0xff;
-}
-
 static bool is_any(const uint8_t *bytes, size_t size) {
         static const uint8_t zero[16];
 
@@ -78,9 +73,9 @@ static int endpoint_parse(const Row *row, ParseScope *scope, const char *text, V
                                               : "is not an IPv6 address");
         if (is_any(value.bytes, sizeof(value.bytes)))
                 return refuse(scope, "is no address: say 'any'");
-        if (row->bit == ADDRESS_UNICAST && is_multicast(&value))
+        if (row->bit == ADDRESS_UNICAST && ip_is_multicast(&value))
                 return refuse(scope, "is a multicast address");
-        if (row->bit == ADDRESS_MULTICAST && !is_multicast(&value))
+        if (row->bit == ADDRESS_MULTICAST && !ip_is_multicast(&value))
                 return refuse(scope, "is not a multicast address");
         *ret = value;
         return 0;
@@ -114,7 +109,7 @@ static int endpoint_get(const Row *row, const GetScope *scope, Value *ret) {
         memcpy(value.bytes, mnl_attr_get_payload(attr), size);
         if (is_any(value.bytes, size))
                 value.family = 0;
-        else if (row->bit && is_multicast(&value) != (row->bit == ADDRESS_MULTICAST))
+        else if (row->bit && ip_is_multicast(&value) != (row->bit == ADDRESS_MULTICAST))
                 return ATTR_E_ABSENT;
         *ret = value;
         return 0;

@@ -298,6 +298,83 @@ static void test_many_vlans(void **state) {
         assert_vlans(world, "p0", buf_text(&text));
 }
 
+/* From each to each, and what the kernel makes of its own accord is nobody's doing. */
+static void test_vnis(void **state) {
+        static const char *const lists[] = {
+                "[10, 20-30, {vni: 40, group: 239.1.1.1}]",
+                "[]",
+                "[1-16, {vni: 20-24, remote: 10.0.0.1}, {vni: 25-30, remote: 10.0.0.2}, 16777215]",
+                "[{vni: 10, remote: 10.0.0.1}, {vni: 20-30, group: 239.1.1.1}, 40]",
+                "[10-40]",
+                "[{vni: 5, remote: \"fd00::1\"}, {vni: 22-28, group: \"ff05::7\"}]",
+        };
+        World *world = *state;
+        Link *vxlan;
+
+        make(world, set(want(world, HOST, "v0", "veth"), "peer", "v1"), NULL);
+        vxlan = set(set(want(world, HOST, "vx", "vxlan"), "external", "true"), "vnifilter", "true");
+        set(set(vxlan, "parent", "v0"), "learning", "false");
+        if (run("ip link add dev vxtry type vxlan external vnifilter 2>/dev/null && "
+                "ip link del dev vxtry") != 0) {
+                print_message("SKIPPED: no vnifilter in this kernel\n");
+                return;
+        }
+        make(world, vxlan, NULL);
+        assert_converged(world);
+        for (size_t i = 0; i < ELEMENTSOF(lists); i++)
+                for (size_t j = 0; j < 2 * ELEMENTSOF(lists); j++) {
+                        set(vxlan, "vnis", j % 2 ? lists[i] : lists[j / 2]);
+                        add_set(world, vxlan, SECTION_OPTIONS, row_bit(&vxlan->options, "vnis"));
+                        apply_all(world);
+                        assert_converged(world);
+                }
+        assert_int_equal(run("bridge fdb show dev vx | grep -q 'fd00::1.*src_vni 5'"), 0);
+        assert_int_equal(run("bridge fdb show dev vx | grep -q '10.0.0'"), 1);
+}
+
+/* What is not done says which row it is about. */
+static void test_vni_in_use(void **state) {
+        World *world = *state;
+        Link *vxlan = set(set(want(world, HOST, "vx", "vxlan"), "external", "true"), "vnifilter",
+                          "true");
+        OpResult result;
+
+        if (run("ip link add dev other type vxlan external vnifilter 2>/dev/null && "
+                "bridge vni add vni 25 dev other") != 0)
+                return;
+        make(world, vxlan, NULL);
+        set(vxlan, "vnis", "[20-30]");
+        add_set(world, vxlan, SECTION_OPTIONS, row_bit(&vxlan->options, "vnis"));
+        result = apply_one(world);
+        assert_int_equal(result.error, -EEXIST);
+        assert_string_equal(result.row->key, "vnis");
+        run("ip link del dev other");
+        add_set(world, vxlan, SECTION_OPTIONS, row_bit(&vxlan->options, "vnis"));
+        apply_all(world);
+        assert_converged(world);
+}
+
+/* More than fit into one message. */
+static void test_many_vnis(void **state) {
+        World *world = *state;
+        Link *vxlan = set(set(want(world, HOST, "vx", "vxlan"), "external", "true"), "vnifilter",
+                          "true");
+        _cleanup_(buf_deinit) Buf text = {};
+
+        if (run("ip link add dev vxtry type vxlan external vnifilter 2>/dev/null && "
+                "ip link del dev vxtry") != 0)
+                return;
+        make(world, vxlan, NULL);
+        buf_addc(&text, '[');
+        for (unsigned vni = 1; vni < 3000; vni += 2)
+                buf_printf(&text, "%s{vni: %u, remote: \"fd00::%x\"}", vni > 1 ? ", " : "", vni, vni);
+        buf_addc(&text, ']');
+        set(vxlan, "vnis", buf_text(&text));
+        add_set(world, vxlan, SECTION_OPTIONS, row_bit(&vxlan->options, "vnis"));
+        apply_all(world);
+        assert_converged(world);
+}
+
 static void test_macvlan_far_parent(void **state) {
         static const char *const modes[] = {"private", "vepa", "bridge", "source", "passthru"};
         World *world = *state;
@@ -881,6 +958,9 @@ int main(void) {
                 T(test_vlans),
                 T(test_vlan_changes),
                 T(test_many_vlans),
+                T(test_vnis),
+                T(test_vni_in_use),
+                T(test_many_vnis),
                 T(test_macvlan_far_parent),
                 T(test_macvtap),
                 T(test_tuns),

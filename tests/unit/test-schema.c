@@ -504,7 +504,7 @@ static bool is_netlink(const Table *table) {
 static bool goes_round(const Table *table, const Row *row) {
         return is_netlink(table) && table->schema != &match_schema &&
                table->schema != &vlans_schema && !(table->object && table->object->entries) && !is_local(row) &&
-               row->change != CHANGE_STATE && !(row->flags & (ROW_WRITE_ONLY | ROW_MAKES_PEER));
+               row->change != CHANGE_STATE && row->transport != TRANSPORT_TUNNEL && !(row->flags & (ROW_WRITE_ONLY | ROW_MAKES_PEER));
 }
 
 /* Values that mean "do not compare": there is nothing to send. */

@@ -136,7 +136,8 @@ static const char *const texts[] = {
         "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", "10.0.0.1:51820", "[fd00::1]:51820",
         "keys/one", "keys/two", "ipv6.accept_ra", "1:2", "0:7", "3:0", "7:7", "root", "0:0", "root:root", "0660",
         "20-30", "{vid: 5, pvid: true, untagged: true}", "{vid: 40-49, tunnel: 1040-1049}",
-        "{vid: 60-70, untagged: true}",
+        "{vid: 60-70, untagged: true}", "{vni: 40, group: 239.1.1.1}",
+        "{vni: 50-60, remote: 10.0.0.1}", "{vni: 70, group: \"ff05::100\"}", "16777215",
 };
 
 static void add_longest(Values *values, const Row *row, Arena *arena) {
