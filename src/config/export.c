@@ -10,8 +10,8 @@
  * unlike what the kernel gives to most links (`usual`).
  */
 
+#include "config/spell.h"
 #include "mvnet/config.h"
-#include "mvnet/utf8.h"
 #include "mvnet/vlans.h"
 
 #include <errno.h>
@@ -47,126 +47,6 @@ static const struct {
         /* By speed: 10 Gbit/s and more, 1 Gbit/s, 100, 10 Mbit/s or unknown (br_if.c port_cost). */
         {"bridge-port", "cost", " 1 2 4 5 19 100 "},
 };
-
-/* Scalars. */
-
-/* Text that YAML reads back as it stands, in a flow as elsewhere. */
-static bool is_plain(const char *text) {
-        static const char *const special[] = {"null", "Null", "NULL", "~", "<<", "---", "..."};
-        size_t size = strlen(text);
-
-        for (size_t i = 0; i < ELEMENTSOF(special); i++)
-                if (streq(text, special[i]))
-                        return false;
-        for (const char *c = text; *c; c++)
-                if (!(*c >= '0' && *c <= '9') && !(*c >= 'A' && *c <= 'Z') &&
-                    !(*c >= 'a' && *c <= 'z') && !strchr("_./:+-", *c))
-                        return false;
-        return size > 0 && !strchr("-:+.", text[0]) && text[size - 1] != ':' &&
-               !strstr(text, "::");
-}
-
-static void add_scalar(Buf *out, const char *text) {
-        if (is_plain(text)) {
-                buf_add(out, text);
-                return;
-        }
-        buf_addc(out, '"');
-        for (const char *c = text; *c; c++) {
-                if ((unsigned char)*c < ' ' || *c == 0x7f) {
-                        buf_printf(out, "\\x%02x", (unsigned char)*c);
-                } else {
-                        if (*c == '"' || *c == '\\')
-                                buf_addc(out, '\\');
-                        buf_addc(out, *c);
-                }
-        }
-        buf_addc(out, '"');
-}
-
-/* For comments: one line, whatever is in it. */
-static void add_comment_text(Buf *out, const char *text) {
-        for (const char *c = text; *c; c++)
-                buf_addc(out, *c >= ' ' && *c < 0x7f ? *c : '?');
-}
-
-static bool is_utf8(const char *text) {
-        size_t size = strlen(text), length;
-        uint32_t c;
-
-        for (; size > 0; size -= length, text += length) {
-                length = utf8_decode(text, size, &c);
-                if (length == 0)
-                        return false;
-        }
-        return true;
-}
-
-/* A reference the way a file in that namespace says it. */
-static void format_ref(const Ref *ref, const char *netns, Buf *ret) {
-        if (!ref->link)
-                buf_add(ret, "none");
-        else if (streq_ptr(ref->netns, netns))
-                buf_add(ret, ref->link);
-        else
-                buf_printf(ret, "%s/%s", ref->netns, ref->link);
-}
-
-/* One element as text, if the loader would take it for the same. */
-static bool format_element(Export *export, const Row *row, const char *netns, const Value *value,
-                           Buf *ret) {
-        ParseScope scope = {.arena = &export->arena, .netns = netns};
-        Value back = {};
-
-        if (row->type->is_ref)
-                format_ref(&value->ref, netns, ret);
-        else
-                row->type->format(row, value, ret);
-        return is_utf8(buf_text(ret)) &&
-               row->type->parse(row, &scope, buf_text(ret), &back) == 0 &&
-               row->type->equal(row, &back, value);
-}
-
-static bool add_element(Export *export, const Row *row, const char *netns, const Value *value,
-                        Buf *ret) {
-        _cleanup_(buf_deinit) Buf text = {};
-        char *rest;
-
-        if (!format_element(export, row, netns, value, &text))
-                return false;
-        if (row->type->shape == SHAPE_MAP) {
-                rest = text.text ? strchr(text.text, ':') : NULL;
-                if (!rest)
-                        return false;
-                *rest++ = '\0';
-                add_scalar(ret, text.text);
-                buf_add(ret, ": ");
-                add_scalar(ret, rest + strspn(rest, " "));
-                return true;
-        }
-        if (row->type->fields)
-                buf_add(ret, buf_text(&text));
-        else
-                add_scalar(ret, buf_text(&text));
-        return true;
-}
-
-/* A whole value; false if it can't be said. */
-static bool add_value(Export *export, const Row *row, const char *netns, const Value *value,
-                      Buf *ret) {
-        bool map = row->type->shape == SHAPE_MAP;
-
-        if (row->type->shape == SHAPE_SCALAR)
-                return add_element(export, row, netns, value, ret);
-        buf_addc(ret, map ? '{' : '[');
-        for (size_t i = 0; i < value->list.n; i++) {
-                buf_add(ret, i ? ", " : "");
-                if (!add_element(export, row, netns, &value->list.items[i], ret))
-                        return false;
-        }
-        buf_addc(ret, map ? '}' : ']');
-        return true;
-}
 
 /* Which rows. */
 
@@ -318,12 +198,12 @@ static void say_row(Export *export, const AttrSet *set, size_t i, const char *ne
         const Row *row = schema_row(set->schema, i);
         _cleanup_(buf_deinit) Buf text = {}, raw = {};
 
-        if (add_value(export, row, netns, &set->values[i], &text)) {
+        if (spell_value(&export->arena, row, netns, &set->values[i], &text)) {
                 buf_printf(out, "%s%s: %s\n", indent, row->key, buf_text(&text));
         } else {
                 value_format(row, &set->values[i], &raw);
                 buf_printf(out, "%s# %s: ", indent, row->key);
-                add_comment_text(out, buf_text(&raw));
+                spell_comment(out, buf_text(&raw));
                 buf_add(out, " (can't be said in a file)\n");
         }
         if (buf_error(&text) < 0 || buf_error(&raw) < 0)
@@ -429,7 +309,7 @@ static bool add_object(Export *export, const char *netns, const Object *object, 
                 buf_add(out, first ? "" : map ? ": " : ", ");
                 if (braces)
                         buf_printf(out, "%s: ", row->key);
-                if (!add_value(export, row, netns, &object->set.values[i], out))
+                if (!spell_value(&export->arena, row, netns, &object->set.values[i], out))
                         return false;
                 first = false;
         }
@@ -451,7 +331,7 @@ static int say_object(Export *export, const Link *link, const Namespace *netns,
         } else {
                 object_key(object, &key);
                 buf_printf(out, "%s  # ", indent);
-                add_comment_text(out, buf_text(&key));
+                spell_comment(out, buf_text(&key));
                 buf_add(out, " (can't be said in a file)\n");
         }
         return buf_error(&text) < 0 ? -ENOMEM : buf_error(&key);
@@ -499,7 +379,7 @@ static void say_kind(Export *export, const Entry *entry, const char *indent, Buf
         if (!link->kind || entry->far_end || link_kind_is(link->kind, KIND_FOREIGN))
                 return;
         buf_printf(out, "%skind: %s\n", indent, link->kind->name);
-        if (peer && add_value(export, row, link->netns->name, peer, &text))
+        if (peer && spell_value(&export->arena, row, link->netns->name, peer, &text))
                 buf_printf(out, "%s%s: %s\n", indent, row->key, buf_text(&text));
 }
 
@@ -541,9 +421,9 @@ static int say_link(Export *export, const Entry *entry, bool all, const char *in
 
         if (entry->trouble && (entry->whole || entry->referred)) {
                 buf_printf(out, "%s# ", indent);
-                add_comment_text(out, link->name);
+                spell_comment(out, link->name);
                 buf_add(out, ": ");
-                add_comment_text(out, entry->trouble);
+                spell_comment(out, entry->trouble);
                 buf_addc(out, '\n');
         }
         if (!(entry->whole && !entry->trouble) && !entry->referred)
@@ -558,7 +438,7 @@ static int say_link(Export *export, const Entry *entry, bool all, const char *in
                 buf_printf(&body, "%sstate: any\n", buf_text(&deeper));
         }
         buf_add(out, indent);
-        add_scalar(out, link->name);
+        spell_scalar(out, link->name);
         buf_printf(out, ":%s\n%s", body.size ? "" : " {}", buf_text(&body));
         return buf_error(&body) < 0 ? -ENOMEM : buf_error(&deeper);
 }
@@ -694,9 +574,9 @@ static int say_links(Export *export, const Namespace *netns, bool all, const cha
 
 static void say_no_netns(const Namespace *netns, Buf *out) {
         buf_add(out, "  # ");
-        add_comment_text(out, netns->name);
+        spell_comment(out, netns->name);
         buf_add(out, ": ");
-        add_comment_text(out, netns->reason ?: netns_name_problem(netns->name) ?: "is not there");
+        spell_comment(out, netns->reason ?: netns_name_problem(netns->name) ?: "is not there");
         buf_addc(out, '\n');
 }
 
@@ -704,7 +584,7 @@ static void say_no_netns(const Namespace *netns, Buf *out) {
 static void say_place(const Namespace *netns, Buf *out) {
         if (netns->type == NETNS_PATH && netns->path) {
                 buf_add(out, "    path: ");
-                add_scalar(out, netns->path);
+                spell_scalar(out, netns->path);
                 buf_addc(out, '\n');
         }
         if (netns->type == NETNS_PID)
@@ -725,7 +605,7 @@ static int say_netns(Export *export, const Namespace *netns, bool all, Buf *out)
         if (!body.size && !all)
                 return 0;
         buf_add(out, "  ");
-        add_scalar(out, netns->name);
+        spell_scalar(out, netns->name);
         buf_printf(out, ":%s\n%s%s", place.size || body.size ? "" : " {}", buf_text(&place),
                    buf_text(&body));
         return buf_error(&place) < 0 ? -ENOMEM : buf_error(&body);
