@@ -15,13 +15,7 @@
 #include "mvnet/vlans.h"
 
 #include <errno.h>
-#include <linux/if_addr.h>
 #include <stdlib.h>
-
-#ifndef IFAPROT_KERNEL_LO
-#define IFAPROT_KERNEL_LO 1 /* 5.18 */
-#define IFAPROT_KERNEL_LL 3
-#endif
 
 typedef struct Entry {
         const Link *link;
@@ -249,9 +243,6 @@ static bool object_is_worth(const Link *link, const Object *object, bool all) {
                 return false;
         if (link && object->type->is_natural && object->type->is_natural(object, link))
                 return false;
-        if (protocol && protocol->number >= IFAPROT_KERNEL_LO &&
-            protocol->number <= IFAPROT_KERNEL_LL)
-                return false;
         return all || (link && is_ours(link)) || (protocol && protocol->number == PROTOCOL_OURS);
 }
 
@@ -432,7 +423,7 @@ static int say_link(Export *export, const Entry *entry, bool all, const char *in
         if (entry->whole && !entry->trouble) {
                 if (say_whole(export, entry, all, buf_text(&deeper), &body) < 0)
                         return -ENOMEM;
-                if (!body.size && is_loopback(link))
+                if (!body.size && is_loopback(link) && !entry->referred)
                         return 0;
         } else if (link_state(link) != LINK_STATE_UP) {
                 buf_printf(&body, "%sstate: any\n", buf_text(&deeper));

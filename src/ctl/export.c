@@ -95,6 +95,8 @@ static int look(Ctl *ctl, Network **ret) {
                 r = store_foreach(buf_text(&runtime), add_record, &record);
         if (r == 0)
                 r = plan_scope(named, &record, &scope);
+        for (Namespace *netns = scope ? scope->namespaces : NULL; netns; netns = netns->hh.next)
+                netns->all = ctl->all;
         if (r == 0)
                 r = kernel_new(RUN_NETNS, &kernel);
         return r < 0 ? r : kernel_dump(kernel, scope, ret);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* IP addresses of a link: RTM_NEWADDR. */
 
-#include "mvnet/schema.h"
+#include "mvnet/network.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,6 +11,11 @@
 
 #ifndef IFA_PROTO
 #define IFA_PROTO 11 /* 5.18 */
+#endif
+
+#ifndef IFAPROT_KERNEL_LO
+#define IFAPROT_KERNEL_LO 1 /* 5.18 */
+#define IFAPROT_KERNEL_LL 3
 #endif
 
 #define NO_LENGTH 255 /* written without /LEN: it stands at the peer */
@@ -381,6 +386,14 @@ static int address_ifindex(const GetScope *scope) {
         return (int)header->ifa_index;
 }
 
+/* The kernel's own: of `lo`, of routers that advertise, and link-local ones. */
+static bool address_is_natural(const Object *object, const Link *link _unused_) {
+        const Value *protocol = attrset_get(&object->set, "protocol");
+
+        return protocol && protocol->number >= IFAPROT_KERNEL_LO &&
+               protocol->number <= IFAPROT_KERNEL_LL;
+}
+
 static int address_verify(const AttrSet *set, const char **ret_key, const char **ret_reason) {
         const Value *address = attrset_get(set, "address"), *peer = attrset_get(set, "peer");
         const Value *valid = attrset_get(set, "valid"), *preferred = attrset_get(set, "preferred");
@@ -439,6 +452,7 @@ const ObjectType object_address = {
         .ask = address_ask,
         .groups = {RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR},
         .attributes = IFA_PROTO + 1,
+        .is_natural = address_is_natural,
         .verify = address_verify,
         .doc = "IP addresses, added in this order.",
 };

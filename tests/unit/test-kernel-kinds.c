@@ -101,6 +101,8 @@ static const struct Example {
         {"vxlan", "gpe", "true", "false", "learning: false, external: true", "port: 4790"},
         {"vxlan", "gbp", "true", "false"},
         {"vxlan", "vnifilter", "true", "false", "external: true", "port: 4789"},
+        {"vxlan", "vnis", "[10, {vni: 20-30, remote: 192.0.2.1}]", "[20-30]",
+         "external: true, vnifilter: true", "port: 4789"},
         {"vxlan", "external", "true", "false", "id: 0", "port: 4789"},
         {"vxlan", "id", "5", "6", NULL, "port: 4789", .stays = true},
         {"vxlan", "ageing", "60s", "90s"},
