@@ -261,8 +261,8 @@ static bool object_row_is_worth(Export *export, const Link *link, const Object *
         return row->def || !row->names || value->number != 0;
 }
 
-/* The rows to say, without those that the object's own rules don't allow (IPv6 has no label). */
-static int object_rows(Export *export, const Link *link, const Object *object, RowSet *ret) {
+/* What is to be said, without what the object's own rules don't allow (IPv6 has no label). */
+static int object_said(Export *export, const Link *link, const Object *object, AttrSet *ret) {
         size_t n = schema_size(&object->type->schema);
         const char *key, *reason;
         AttrSet set;
@@ -280,15 +280,55 @@ static int object_rows(Export *export, const Link *link, const Object *object, R
                         break;
                 set.present &= ~ROW_BIT(row);
         }
-        *ret = set.present;
+        *ret = set;
         return 0;
 }
 
-/* "10.0.0.1/24", "{address: 10.0.0.1/24, metric: 5}", or in a map "KEY: VALUE". */
-static bool add_object(Export *export, const char *netns, const Object *object, RowSet rows,
-                       Buf *out) {
-        bool map = object->type->flags & OBJECT_MAP, first = true, braces;
+/* The other way to write it: `become` adds what is not written. False: that can't say all of it. */
+static bool respell(Export *export, const ObjectType *type, const AttrSet *said, AttrSet *ret) {
+        AttrSet added = {}, set = {};
         size_t i;
+
+        if (attrset_init(&set, &type->schema, &export->arena) < 0 ||
+            attrset_init(&added, said->schema, &export->arena) < 0)
+                return false;
+        type->become(&added);
+        ROWSET_FOREACH(i, said->present) {
+                const Row *row = schema_row(said->schema, i);
+                int other = schema_find(&type->schema, row->key);
+
+                if (other >= 0)
+                        attrset_set(&set, (size_t)other, said->values[i]);
+                else if (!attrset_has(&added, i) ||
+                         !value_equal(row, &said->values[i], &added.values[i]))
+                        return false;
+        }
+        *ret = set;
+        return true;
+}
+
+/* As its type says it, or another one that speaks of such. */
+static int spell_object(Export *export, const Link *link, const Object *object, Object *ret) {
+        AttrSet said;
+        int r = object_said(export, link, object, &said);
+
+        *ret = (Object){.type = object->type, .set = said};
+        for (size_t i = 0; r == 0 && i < object_types_n; i++)
+                if (object_types[i]->as == object->type &&
+                    object_types[i]->speaks_of(&object->set) &&
+                    respell(export, object_types[i], &said, &ret->set))
+                        ret->type = object_types[i];
+        return r;
+}
+
+/* "10.0.0.1/24", "{address: 10.0.0.1/24, metric: 5}", or in a map "KEY: VALUE". */
+static bool add_object(Export *export, const char *netns, const Object *object, Buf *out) {
+        bool map = object->type->flags & OBJECT_MAP, first = true, braces;
+        RowSet rows = object->set.present;
+        size_t i;
+
+        if (!rows)
+                return false;
 
         braces = !map && ((rows & (rows - 1)) ||
                           !(schema_row(object->set.schema, (size_t)__builtin_ctzll(rows))->flags &
@@ -308,15 +348,16 @@ static bool add_object(Export *export, const char *netns, const Object *object, 
         return true;
 }
 
+/* If it is one that is written under that type's name. */
 static int say_object(Export *export, const Link *link, const Namespace *netns,
-                      const Object *object, const char *indent, Buf *out) {
+                      const ObjectType *type, const Object *object, const char *indent, Buf *out) {
         _cleanup_(buf_deinit) Buf text = {}, key = {};
-        RowSet rows;
-        int r = object_rows(export, link, object, &rows);
+        Object said;
+        int r = spell_object(export, link, object, &said);
 
-        if (r < 0)
+        if (r < 0 || said.type != type)
                 return r;
-        if (rows && add_object(export, netns->name, object, rows, &text)) {
+        if (add_object(export, netns->name, &said, &text)) {
                 buf_printf(out, "%s  %s%s\n", indent, object->type->flags & OBJECT_MAP ? "" : "- ",
                            buf_text(&text));
         } else {
@@ -335,10 +376,12 @@ static int say_objects(Export *export, const Link *link, const Namespace *netns,
 
                 for (const Object *object = link ? link->objects : netns->objects; object;
                      object = object->next) {
-                        if (object->type != object_types[i])
+                        if (object->type != object_types[i] &&
+                            object->type != object_types[i]->as)
                                 continue;
                         if (object_is_worth(link, object, all) &&
-                            say_object(export, link, netns, object, indent, &body) < 0)
+                            say_object(export, link, netns, object_types[i], object, indent,
+                                       &body) < 0)
                                 return -ENOMEM;
                 }
                 if (body.size)
