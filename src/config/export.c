@@ -44,6 +44,27 @@ static const struct {
 
 /* Which rows. */
 
+static int compare_entries(const void *a, const void *b) {
+        const Link *x = ((const Entry *)a)->link, *y = ((const Entry *)b)->link;
+
+        return x < y ? -1 : x > y;
+}
+
+static Entry *entry_find(const Export *export, const Link *link) {
+        Entry key = {.link = link};
+
+        return link ? bsearch(&key, export->entries, export->n, sizeof(Entry), compare_entries)
+                    : NULL;
+}
+
+/* A master's choice among its ports, where nothing is said of the port: not even whose it is. */
+static bool chooses_unsaid(const Export *export, const Row *row, const Value *value) {
+        const Entry *port = row->phase == PHASE_PORTED
+                ? entry_find(export, network_find_link(export->network, &value->ref)) : NULL;
+
+        return port && (!port->whole || port->trouble);
+}
+
 static bool equals_default(Export *export, const Row *row, const Value *value) {
         ParseScope scope = {.arena = &export->arena};
         Value def = {};
@@ -213,6 +234,7 @@ static void say_section(Export *export, const AttrSet *set, const AttrSet *decid
         for (size_t i = 0; i < n; i++)
                 if (row_is_worth(export, set, i) &&
                     row_counts(schema_row(set->schema, i), decider) &&
+                    !chooses_unsaid(export, schema_row(set->schema, i), &set->values[i]) &&
                     !(schema_row(set->schema, i)->flags & ROW_MAKES_PEER))
                         say_row(export, set, i, netns, buf_text(&deeper), &body);
         if (name && body.size)
@@ -478,19 +500,6 @@ static int say_link(Export *export, const Entry *entry, bool all, const char *in
 }
 
 /* What is to be said at all. */
-
-static int compare_entries(const void *a, const void *b) {
-        const Link *x = ((const Entry *)a)->link, *y = ((const Entry *)b)->link;
-
-        return x < y ? -1 : x > y;
-}
-
-static Entry *entry_find(const Export *export, const Link *link) {
-        Entry key = {.link = link};
-
-        return link ? bsearch(&key, export->entries, export->n, sizeof(Entry), compare_entries)
-                    : NULL;
-}
 
 /* The row whose reference leads out of what was read, or NULL. */
 static const Row *lost_ref(const Export *export, const AttrSet *set) {
