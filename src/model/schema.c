@@ -142,16 +142,13 @@ bool row_counts(const Row *row, const AttrSet *decider) {
 void row_condition(const Row *row, const Schema *decider, Buf *ret) {
         int at = schema_find(decider, row->when);
         const Row *other = at >= 0 ? schema_row(decider, (size_t)at) : NULL;
-        uint64_t left = row->when_in;
-        const char *between = " ";
 
-        buf_printf(ret, "with %s", row->when);
-        for (const Name *name = other ? other->names : NULL; name && name->name; name++) {
-                if (name->number >= 64 || !(left & ROW_BIT(name->number)))
-                        continue;
-                left &= ~ROW_BIT(name->number);
-                buf_printf(ret, "%s%s", between, name->name);
-                between = left & (left - 1) ? ", " : " or ";
+        buf_printf(ret, "with %s%s", row->when, row->when_in ? " " : "");
+        for (RowSet left = other ? row->when_in : 0, later; left; left = later) {
+                later = left & (left - 1);
+                value_format(other, &(Value){.number = (uint64_t)__builtin_ctzll(left)}, ret);
+                if (later)
+                        buf_add(ret, later & (later - 1) ? ", " : " or ");
         }
 }
 

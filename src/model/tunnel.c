@@ -470,12 +470,12 @@ static const Row erspan_rows[] = {
         { .key = "erspan-ver", .nla = IFLA_GRE_ERSPAN_VER, .type = &attr_u8, .max = 2, .flags = ROW_ABSENT_IS_DEF, .def = "1",
           .doc = "The version: 0 is type I, 1 is type II, 2 is type III." },
         /* What is not of the version in force is not reported (erspan_fill_info). */
-        { .key = "erspan", .nla = IFLA_GRE_ERSPAN_INDEX, .type = &attr_u32, .max = 0xfffff, .flags = ROW_ABSENT_IS_DEF, .def = "0",
-          .doc = "The number of the port that is mirrored; for version 1." },
-        { .key = "erspan-dir", .nla = IFLA_GRE_ERSPAN_DIR, .type = &attr_enum8, .names = directions, .flags = ROW_ABSENT_IS_DEF, .def = "ingress",
-          .doc = "The direction of the packets that are mirrored; for version 2." },
-        { .key = "erspan-hwid", .nla = IFLA_GRE_ERSPAN_HWID, .type = &attr_u16, .max = 63, .flags = ROW_ABSENT_IS_DEF, .def = "0",
-          .doc = "The number of the switch that mirrors; for version 2." },
+        { .key = "erspan", .nla = IFLA_GRE_ERSPAN_INDEX, .type = &attr_u32, .max = 0xfffff, .flags = ROW_ABSENT_IS_DEF, .when = "erspan-ver", .when_in = ROW_BIT(1), .def = "0",
+          .doc = "The number of the port that is mirrored." },
+        { .key = "erspan-dir", .nla = IFLA_GRE_ERSPAN_DIR, .type = &attr_enum8, .names = directions, .flags = ROW_ABSENT_IS_DEF, .when = "erspan-ver", .when_in = ROW_BIT(2), .def = "ingress",
+          .doc = "The direction of the packets that are mirrored." },
+        { .key = "erspan-hwid", .nla = IFLA_GRE_ERSPAN_HWID, .type = &attr_u16, .max = 63, .flags = ROW_ABSENT_IS_DEF, .when = "erspan-ver", .when_in = ROW_BIT(2), .def = "0",
+          .doc = "The number of the switch that mirrors." },
 };
 
 static const Row ip_rows[] = {

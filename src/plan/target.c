@@ -243,7 +243,9 @@ static void reset_row(Planner *planner, LinkPlan *link, Section which, const Rec
         }
         overlay(planner, target, i, value);
         link->differ[which] |= ROW_BIT(i);
-        if (which == SECTION_OPTIONS && !row_counts(row, target))
+        /* Before the others change; unless all are sent in one message, whatever changes. */
+        if (which == SECTION_OPTIONS && !row_counts(row, target) &&
+            !link_kind_is(link->have->kind, KIND_REPLACES))
                 link->farewell |= ROW_BIT(i);
 }
 

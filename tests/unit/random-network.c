@@ -439,22 +439,19 @@ static bool decides(const Schema *schema, const Row *row) {
         return false;
 }
 
-static void add_options(Maker *maker, Made *link) {
-        const Schema *schema = link->kind ? &link->kind->options : NULL;
+/* Those that decide about others, or those others. */
+static void add_options(Maker *maker, Made *link, bool deciding) {
+        const Schema *schema = &link->kind->options;
 
-        add_filtering(maker, link);
-
-        if (schema && attrset_init(&link->chosen, schema, &maker->arena) < 0)
-                abort();
-        for (size_t i = 0; schema && i < schema_size(schema); i++) {
+        for (size_t i = 0; i < schema_size(schema); i++) {
                 const Row *row = schema_row(schema, i);
-                unsigned percent = row->phase == PHASE_PORTED || decides(schema, row) ? 60 : 6;
+                unsigned percent = row->phase == PHASE_PORTED || deciding ? 60 : 6;
 
                 if (row->flags & ROW_LOCAL || row->change == CHANGE_STATE ||
                     (row->type->is_ref && row->phase != PHASE_PORTED) ||
                     streq_ptr(row->key, link->kind->filtering) ||
                     streq_ptr(row->key, link->kind->default_vid) ||
-                    !row_counts(row, &link->chosen))
+                    decides(schema, row) != deciding || !row_counts(row, &link->chosen))
                         continue;
                 if (row->flags & ROW_PER_PARENT)
                         add_shared(maker, link, row);
@@ -470,9 +467,16 @@ static void choose_options(Maker *maker) {
         Buf *out = maker->out;
 
         for (size_t i = 0; i < maker->n; i++) {
-                maker->out = &maker->links[i].text;
-                if (!maker->links[i].far_end)
-                        add_options(maker, &maker->links[i]);
+                Made *link = &maker->links[i];
+
+                if (link->far_end || !link->kind)
+                        continue;
+                maker->out = &link->text;
+                if (attrset_init(&link->chosen, &link->kind->options, &maker->arena) < 0)
+                        abort();
+                add_filtering(maker, link);
+                add_options(maker, link, true);
+                add_options(maker, link, false);
         }
         maker->out = out;
 }
