@@ -101,6 +101,7 @@ enum {
         KIND_TAP = 1 << 19,            /* packets wait for a reader, in a queue of 500 */
         KIND_DEVICE = 1 << 27,         /* has a character device, /dev/tapN */
         KIND_NO_ARP = 1 << 20,         /* comes without ARP and multicast */
+        KIND_ARP_VARIES = 1 << 26,     /* comes with or without ARP, as its options say */
         KIND_MAC_ONCE = 1 << 21,       /* its MAC can be set only while it is made */
         KIND_PORTS_DOWN = 1 << 24,     /* takes ports that are down, sets them up, lends them its MAC */
         KIND_OWN_FDB = 1 << 30,        /* has a forwarding table of its own */

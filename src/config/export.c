@@ -197,9 +197,8 @@ static bool common_is_worth(Export *export, const Link *link, size_t row) {
                 return mtu_is_worth(link);
         if (row == LINK_ADDR_GEN_MODE)
                 return gen_mode_is_worth(link);
-        if (row == LINK_ARP && link_kind_is(link->kind, KIND_NO_MAC) &&
-            !link_kind_is(link->kind, KIND_NO_ARP))
-                return false; /* goes with the mode */
+        if (row == LINK_ARP && link_kind_is(link->kind, KIND_ARP_VARIES))
+                return false;
         if (link_kind_default(link->kind, row, &usual_number) &&
             usual_number == link->common.values[row].number)
                 return false;

@@ -568,9 +568,9 @@ int fake_complete(FakeKernel *kernel, Link *link) {
                 return -ENOENT;
         link->ifindex = ++space->last_ifindex;
         for (size_t i = 0; i < ELEMENTSOF(given); i++)
-                if (!attrset_has(&link->common, given[i]) &&
-                    link_kind_default(link->kind, given[i], &value))
-                        set_number(link, given[i], value);
+                if (!attrset_has(&link->common, given[i]))
+                        set_number(link, given[i], link_kind_default(link->kind, given[i], &value)
+                                                           ? value : 1);
         if (!attrset_has(&link->common, LINK_STATE))
                 set_number(link, LINK_STATE, LINK_STATE_DOWN);
         if (!attrset_has(&link->common, LINK_MTU))

@@ -23,6 +23,6 @@ const LinkKind link_kind_ipvlan = {
         .name = "ipvlan",
         .options = {.name = "ipvlan", .rows = rows, .n = ELEMENTSOF(rows)},
         .flags = KIND_PARENT | KIND_REAL_LOWER | KIND_CLAIMS_PARENT | KIND_NO_MAC |
-                 KIND_MTU_FOLLOWS | KIND_NO_PORT | KIND_NO_CHILDREN | KIND_OWN_IP,
+                 KIND_MTU_FOLLOWS | KIND_NO_PORT | KIND_NO_CHILDREN | KIND_OWN_IP | KIND_ARP_VARIES,
         .doc = "A link with IP addresses of its own behind the parent's MAC address.",
 };

@@ -56,7 +56,7 @@ static int verify(const AttrSet *common, const AttrSet *options, const char **re
 const LinkKind link_kind_netkit = {
         .name = "netkit",
         .options = {.name = "netkit", .rows = rows, .n = ELEMENTSOF(rows)},
-        .flags = KIND_PAIR | KIND_NO_ARP,
+        .flags = KIND_PAIR | KIND_ARP_VARIES,
         .verify = verify,
         .doc = "A pair of links for BPF programs: what goes in at one end comes out at the other.",
 };

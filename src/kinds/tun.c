@@ -13,6 +13,6 @@ const LinkKind link_kind_tun = {
         .transport = TRANSPORT_TUN,
         .options = {.name = "tun", .like = &link_kind_tap.options},
         .like = &link_kind_tap,
-        .flags = KIND_NO_MAC | KIND_NO_PORT | KIND_NO_CHILDREN,
+        .flags = KIND_NO_MAC | KIND_NO_PORT | KIND_NO_CHILDREN | KIND_ARP_VARIES,
         .doc = "A link whose far end is a program that reads and writes IP packets.",
 };

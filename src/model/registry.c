@@ -85,6 +85,10 @@ bool link_kind_default(const LinkKind *kind, size_t link_row, uint64_t *ret) {
                                                 : link_kind_is(kind, KIND_TAP) ? 500 : 1000;
                 return true;
         case LINK_ARP:
+                if (link_kind_is(kind, KIND_ARP_VARIES))
+                        return false;
+                *ret = !link_kind_is(kind, KIND_NO_ARP);
+                return true;
         case LINK_MULTICAST:
                 *ret = !link_kind_is(kind, KIND_NO_ARP);
                 return true;

@@ -161,10 +161,6 @@ static const char *kernel_choice(Planner *planner, const LinkPlan *link, const R
 
         if (is_row(row, LINK_MTU))
                 return default_mtu(planner, link);
-        /* ARP goes with the mode where there is no address of its own. */
-        if (is_row(row, LINK_ARP) && link_kind_is(kind, KIND_NO_MAC) &&
-            !link_kind_is(kind, KIND_NO_ARP))
-                return NULL;
         for (size_t i = 0; i < _LINK_ROW_N; i++)
                 if (is_row(row, i) && link_kind_default(kind, i, &value.number))
                         return planner_value(planner, row, &value);

@@ -61,8 +61,7 @@ static void imply(Link *link, LinkRow row, uint64_t number) {
 static void imply_default(Link *link, LinkRow row) {
         uint64_t number;
 
-        assert_true(link_kind_default(link->kind, row, &number));
-        imply(link, row, number);
+        imply(link, row, link_kind_default(link->kind, row, &number) ? number : 1);
 }
 
 static uint64_t natural_mtu(const Link *link) {
@@ -102,8 +101,8 @@ static void run_link(Link *link) {
         imply(link, LINK_MTU, mtu);
         imply_default(link, LINK_TXQUEUELEN);
         imply_default(link, LINK_ARP);
-        if (link_kind_is(link->kind, KIND_NO_MAC) && !link_kind_is(link->kind, KIND_NO_ARP))
-                link->common.values[LINK_ARP].number = 1; /* goes with the mode: never said */
+        if (link_kind_is(link->kind, KIND_ARP_VARIES))
+                link->common.values[LINK_ARP].number = 1; /* never said */
         imply_default(link, LINK_MULTICAST);
         imply_default(link, LINK_ADDR_GEN_MODE);
         fill_defaults(&link->common, arena);
