@@ -228,11 +228,6 @@ static int look_again(const Place *place, CachedLink *from, const Place *target,
         return DUMP_E_STALE;
 }
 
-/*
- * Within one namespace, all that there is was in the same dump. What is not, or cannot be what is
- * meant, is an ifindex of another namespace that the kernel forgot to name: it does so with
- * ipvtap (6.1), and with tunnels whose device is gone.
- */
 /* A tunnel outlives its lower device and keeps its number: that is not to have none. */
 static int name_the_dead(const Place *place, Value *value) {
         char *number = arena_printf(&place->dump->have->arena, "%d", value->raw.ifindex);
@@ -248,6 +243,17 @@ static bool keeps_dead_lower(const CachedLink *from, const Value *value) {
                value == &from->link->common.values[LINK_PARENT];
 }
 
+/* Younger kernels call a ring the master of its ways (7.3 hsr_slave.c): it has them as options. */
+static bool is_no_master(const CachedLink *from, const Value *value, const CachedLink *there) {
+        return from->link && value == &from->link->common.values[LINK_MASTER] &&
+               there->link->kind && !link_kind_is(there->link->kind, KIND_MASTER);
+}
+
+/*
+ * Within one namespace, all that there is was in the same dump. What is not, or cannot be what is
+ * meant, is an ifindex of another namespace that the kernel forgot to name: it does so with
+ * ipvtap (6.1), and with tunnels whose device is gone.
+ */
 static int resolve_here(const Place *place, CachedLink *from, Value *value, bool final) {
         const CachedLink *there = place_find(place, value->raw.ifindex);
         int r = 0;
@@ -258,7 +264,8 @@ static int resolve_here(const Place *place, CachedLink *from, Value *value, bool
                         return name_the_dead(place, value);
                 return r == 0 ? REFS_E_UNKNOWN : r;
         }
-        *value = (Value){.ref = {place->netns->name, there->link->name}};
+        *value = is_no_master(from, value, there)
+                ? (Value){} : (Value){.ref = {place->netns->name, there->link->name}};
         return 0;
 }
 
