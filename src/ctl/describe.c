@@ -36,24 +36,36 @@ static const char *row_change(const Row *row) {
         return (row->flags & ROW_LOCAL) != 0 ? changes[CHANGE_LIVE] : changes[row->change];
 }
 
-static void print_row(const Row *row) {
-        _cleanup_(buf_deinit) Buf allowed = {};
+/* The options by which it is decided which rows count (Row.when). */
+static const Schema *deciding(const Schema *schema) {
+        for (size_t i = 0; i < link_kinds_n; i++)
+                if (schema == &link_kinds[i]->port)
+                        return &link_kinds[i]->options;
+        return schema;
+}
+
+static void print_row(const Schema *schema, const Row *row) {
+        _cleanup_(buf_deinit) Buf allowed = {}, condition = {};
 
         row_allowed(row, &allowed);
+        if (row->when) {
+                buf_add(&condition, "; only ");
+                row_condition(row, deciding(schema), &condition);
+        }
         printf("  %-18s %s%s%s\n", row->key, buf_text(&allowed),
                row->type->shape == SHAPE_SCALAR ? "" : "; ",
                row->type->shape == SHAPE_SCALAR ? "" : row_shape(row));
-        printf("      %s%s%s%s; %s\n", (row->flags & ROW_REQUIRED) != 0 ? "required" : "default: ",
+        printf("      %s%s%s%s%s; %s\n", (row->flags & ROW_REQUIRED) != 0 ? "required" : "default: ",
                (row->flags & ROW_REQUIRED) != 0 ? ""
                : !row->def                      ? "the kernel's choice"
                : row->def[0] == '\0'            ? "empty"
                                                 : row->def,
-               "; change: ", row_change(row), row->doc);
+               "; change: ", row_change(row), buf_text(&condition), row->doc);
 }
 
 static void print_schema(const Schema *schema) {
         for (size_t i = 0; i < schema_size(schema); i++)
-                print_row(schema_row(schema, i));
+                print_row(schema, schema_row(schema, i));
 }
 
 static void print_heading(const char *name, const char *doc) {
@@ -118,9 +130,11 @@ static struct json_object *json_schema(const Schema *schema) {
         for (size_t i = 0; i < schema_size(schema); i++) {
                 const Row *row = schema_row(schema, i);
                 struct json_object *object = json_object_new_object();
-                _cleanup_(buf_deinit) Buf allowed = {};
+                _cleanup_(buf_deinit) Buf allowed = {}, condition = {};
 
                 row_allowed(row, &allowed);
+                if (row->when)
+                        row_condition(row, deciding(schema), &condition);
                 json_add(object, "key", json_text(row->key));
                 json_add(object, "type", json_text(row->type->name));
                 json_add(object, "shape", json_text(row_shape(row)));
@@ -129,6 +143,7 @@ static struct json_object *json_schema(const Schema *schema) {
                 json_add(object, "required",
                          json_object_new_boolean((row->flags & ROW_REQUIRED) != 0));
                 json_add(object, "change", json_text(row_change(row)));
+                json_add(object, "condition", json_text(row->when ? buf_text(&condition) : NULL));
                 json_add(object, "doc", json_text(row->doc));
                 json_object_array_add(array, object);
         }
