@@ -22,6 +22,7 @@ MVNET_PID1=shell
 export MVNET_HERE MVNET_CACHE MVNET_PID1
 
 flavour=cloud
+suite=
 seconds=120
 setup=:
 command=()
@@ -38,6 +39,7 @@ Run COMMAND as root in a disposable guest that sees this machine's files.
   --systemd       systemd is PID 1 in the guest, COMMAND starts when it is up
   --setup SHELL   shell commands to run before that (with --systemd: before boot)
   --flavour NAME  qemu only: Debian's kernel "cloud" (default) or "amd64"
+  --suite NAME    qemu only: of that part of Debian, such as trixie-backports
 The exit code is COMMAND's; 124: time is up; 125: the guest died.
 END
     exit 2
@@ -50,6 +52,7 @@ read_arguments() {
             --systemd) MVNET_PID1=systemd; shift ;;
             --setup) setup=${2:?}; shift 2 ;;
             --flavour) flavour=${2:?}; shift 2 ;;
+            --suite) suite=${2:?}; shift 2 ;;
             --) shift; command=("$@"); break ;;
             *) usage ;;
         esac
@@ -57,6 +60,7 @@ read_arguments() {
     [ ${#command[@]} -gt 0 ] || usage
     [[ $seconds =~ ^[0-9]+$ ]] || usage
     case $flavour in cloud | amd64) ;; *) usage ;; esac
+    [[ $suite =~ ^[a-z-]*$ ]] || usage
 }
 
 die() {
