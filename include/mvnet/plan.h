@@ -46,7 +46,8 @@ typedef struct Op {
         RowSet peer_rows;      /* of its common section */
         Ref to;                /* OP_LINK_MOVE */
         const Object *object;  /* OP_OBJECT_*: as wanted, or for DEL as it is there */
-        RowSet object_rows;    /* OP_OBJECT_SET: which differ */
+        /* OP_OBJECT_SET: which differ, or, of an OBJECT_WHOLE, all that are to be sent; ADD: those. */
+        RowSet object_rows;
         bool undoes;           /* something the record holds already: there is nothing to note */
 } Op;
 
@@ -59,6 +60,11 @@ static inline bool op_is_state_set(const Op *op) {
 /* About what lives in a namespace and not on a link, even if it is written under one. */
 static inline bool op_is_entry(const Op *op) {
         return op->object && !op->link && op->object->type->transport == TRANSPORT_RTNL;
+}
+
+/* OP_OBJECT_*: the rows that it speaks of. */
+static inline RowSet op_object_rows(const Op *op) {
+        return op->type == OP_OBJECT_DEL ? op->object->set.present : op->object_rows;
 }
 
 /* OP_LINK_SET: all of its rows go the same way. */

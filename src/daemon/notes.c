@@ -334,7 +334,7 @@ static bool op_rows(const Op *op, const Network *have, bool ours, size_t step, R
                 ret->section = SECTION_COMMON;
                 ret->send = ret->wanted = &op->object->set;
                 ret->found = object_found(have, op);
-                ret->rows = op->type == OP_OBJECT_SET ? op->object_rows : op->object->set.present;
+                ret->rows = op_object_rows(op);
                 if (op->object->type->flags & OBJECT_WHOLE)
                         ret->rows &= rows_to_know(&op->object->set);
                 return ret->rows != 0;

@@ -46,9 +46,7 @@ void op_signature(const Op *op, Buf *ret) {
         }
         if (op->object) {
                 buf_printf(ret, " %s", op->object->type->schema.name);
-                add_rows(&op->object->set,
-                         op->type == OP_OBJECT_SET ? op->object_rows : op->object->set.present,
-                         ret);
+                add_rows(&op->object->set, op_object_rows(op), ret);
         }
 }
 

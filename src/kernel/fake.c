@@ -362,6 +362,7 @@ static int object_add(FakeKernel *kernel, const Op *op, Namespace *netns, Link *
                 return -ENOMEM;
         object->set.at = NULL;
         object->set.implied = 0;
+        object->set.present &= op->object_rows;
         r = fake_fill(kernel, &object->set, false);
         if (object->type->fit && link)
                 object->type->fit(object, link);

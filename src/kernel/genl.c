@@ -183,8 +183,7 @@ static int encode_entry(Applier *applier, int ifindex) {
         r = put_attr(scope, type->list_flags, &flags, sizeof(flags));
         if (r == 0)
                 r = request_rows(&applier->request, &op->object->set,
-                                 del ? request_key_rows(&op->object->set)
-                                     : op->object->set.present);
+                                 del ? request_key_rows(&op->object->set) : op_object_rows(op));
         if (r == 0) {
                 put_nest_end(scope, entry);
                 put_nest_end(scope, list);

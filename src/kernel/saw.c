@@ -111,10 +111,9 @@ static bool has_options(const Op *op, const Shown *shown) {
 static bool has_object(const Op *op, const Shown *shown) {
         const Object *object = op->object->type->nest && shown->link
                 ? object_find(shown->link->objects, op->object) : shown->object;
-        RowSet rows = op->type == OP_OBJECT_SET ? op->object_rows : op->object->set.present;
 
         return object && is_about(op, shown) && object_same(object, op->object) &&
-               (shown->gone || has_rows(&op->object->set, &object->set, rows, 0));
+               (shown->gone || has_rows(&op->object->set, &object->set, op_object_rows(op), 0));
 }
 
 static bool lost_object(const Op *op, const Shown *shown) {

@@ -54,7 +54,8 @@ static void show_object_rows(Planner *planner, PlanItem *item, const Object *wan
                 const Row *row = schema_row(wanted->set.schema, i);
 
                 planner_line(planner, item, planner_text(planner, "%s %s", name, row->key),
-                             planner_value(planner, row, &have->set.values[i]),
+                             attrset_has(&have->set, i)
+                                     ? planner_value(planner, row, &have->set.values[i]) : NULL,
                              planner_value(planner, row, &wanted->set.values[i]), wanted->at);
         }
 }
@@ -71,23 +72,31 @@ static void show_object(Planner *planner, PlanItem *item, const Object *wanted,
                              wanted->at);
 }
 
+static const RecordEntry *object_entry(const Planner *planner, const LinkPlan *link,
+                                       const Object *object) {
+        _cleanup_(buf_deinit) Buf path = {};
+
+        object_path(link->wanted, NULL, object, &path);
+        return record_find(planner->record, buf_text(&path));
+}
+
 /* Ours by the mark, by the record, or because the link was made with nothing on it. */
 static bool is_our_object(const Planner *planner, const LinkPlan *link, const Object *have) {
         const Value *protocol = attrset_get(&have->set, "protocol");
-        _cleanup_(buf_deinit) Buf path = {};
         const RecordEntry *entry;
 
         if (protocol && protocol->number == PROTOCOL_OURS)
                 return true;
-        object_path(link->wanted, NULL, have, &path);
-        entry = record_find(planner->record, buf_text(&path));
+        entry = object_entry(planner, link, have);
         return entry && entry->made;
 }
 
+/* `kept`: rows that are not to be sent. */
 static void change_object(Planner *planner, LinkPlan *link, const Object *wanted,
-                          const Object *have, RowSet differ) {
+                          const Object *have, RowSet differ, RowSet kept) {
         Change worst = CHANGE_LIVE;
         const Row *worst_row = NULL;
+        Op *op;
         size_t i;
 
         ROWSET_FOREACH(i, differ)
@@ -96,8 +105,9 @@ static void change_object(Planner *planner, LinkPlan *link, const Object *wanted
                         worst = worst_row->change;
                 }
         if (worst == CHANGE_LIVE) {
-                object_step(planner, OP_OBJECT_SET, object_stage(planner, link, wanted), link,
-                            wanted);
+                op = object_step(planner, OP_OBJECT_SET, object_stage(planner, link, wanted), link,
+                                 wanted);
+                op->object_rows &= ~kept;
         } else if (is_our_object(planner, link, have)) {
                 object_step(planner, OP_OBJECT_DEL, object_stage(planner, link, wanted), link,
                             have);
@@ -209,6 +219,17 @@ static RowSet unsaid_secrets(const AttrSet *wanted) {
         return rows;
 }
 
+/* A user sets it to something, not to nothing. */
+static RowSet rows_missing(const Object *wanted, const Object *have) {
+        RowSet rows = 0;
+        size_t i;
+
+        ROWSET_FOREACH(i, wanted->set.present & ~have->set.present)
+                if (schema_row(wanted->set.schema, i)->flags & ROW_USERS)
+                        rows |= ROW_BIT(i);
+        return rows;
+}
+
 /*
  * Rows that are left alone: what we have set to this already, and somebody who uses it to something
  * else since; and secrets that nobody mentions, unless they are ours.
@@ -216,12 +237,9 @@ static RowSet unsaid_secrets(const AttrSet *wanted) {
 static RowSet rows_let_be(const Planner *planner, const LinkPlan *link, const Object *wanted,
                           RowSet differ) {
         RowSet rows = unsaid_secrets(&wanted->set);
-        _cleanup_(buf_deinit) Buf path = {};
-        const RecordEntry *entry;
+        const RecordEntry *entry = object_entry(planner, link, wanted);
         size_t i;
 
-        object_path(link->wanted, NULL, wanted, &path);
-        entry = record_find(planner->record, buf_text(&path));
         ROWSET_FOREACH(i, entry ? differ : 0) {
                 const Row *row = schema_row(wanted->set.schema, i);
                 const RecordRow *recorded = record_row(entry, row->key);
@@ -238,6 +256,20 @@ static RowSet rows_let_be(const Planner *planner, const LinkPlan *link, const Ob
         return rows;
 }
 
+/* Once the file has nothing to say any more its users have; if it says it again, that is news. */
+static void forget_unsaid(Planner *planner, const LinkPlan *link, const Object *wanted) {
+        const RecordEntry *entry = wanted->type->flags & OBJECT_WHOLE
+                ? object_entry(planner, link, wanted) : NULL;
+
+        for (const RecordRow *said = entry ? entry->rows : NULL; said; said = said->next) {
+                int i = schema_find(&wanted->type->schema, said->key);
+
+                if (i >= 0 && schema_row(&wanted->type->schema, (size_t)i)->flags & ROW_USERS &&
+                    !attrset_has(&wanted->set, (size_t)i))
+                        planner_forget(planner, entry->path, said->key);
+        }
+}
+
 void planner_objects(Planner *planner, LinkPlan *link) {
         bool waits = false;
 
@@ -246,7 +278,7 @@ void planner_objects(Planner *planner, LinkPlan *link) {
                 Object *have = link->have && !link->create
                         ? object_find(link->have->objects, wanted) : NULL;
                 bool sysctl = wanted->type->transport == TRANSPORT_SYSCTL;
-                RowSet differ, unknown = 0;
+                RowSet differ, kept, missing, unknown = 0;
 
                 if (have && !survives(planner, link, have))
                         have = NULL;
@@ -260,13 +292,15 @@ void planner_objects(Planner *planner, LinkPlan *link) {
                         show_object(planner, link->item, wanted, NULL);
                         continue;
                 }
+                forget_unsaid(planner, link, wanted);
                 differ = attrset_diff(&wanted->set, &have->set, true, &unknown);
                 if (sysctl)
                         differ |= unknown;
-                if (differ)
-                        differ &= ~rows_let_be(planner, link, wanted, differ);
-                if (differ)
-                        change_object(planner, link, wanted, have, differ);
+                missing = rows_missing(wanted, have);
+                kept = differ ? rows_let_be(planner, link, wanted, differ) : 0;
+                if (differ & ~kept || missing)
+                        change_object(planner, link, wanted, have, (differ & ~kept) | missing,
+                                      kept);
         }
         if (waits && !link->item->n_ops)
                 item_judge(link->item, VERDICT_WAITING, "waiting for one of its ports");

@@ -184,6 +184,7 @@ static void test_saw_objects(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(types); i++) {
                 op.object = i == 0 ? put_on(link, types[i], "address", "10.0.0.1/24", NULL)
                                    : put_on(link, types[i], "name", "another", NULL);
+                op.object_rows = op.object->set.present;
                 op.type = OP_OBJECT_ADD;
                 assert_false(kernel_saw(world->kernel, &op));
                 assert_int_equal(send_op(fake, &op).error, 0);
