@@ -122,7 +122,7 @@ static void test_shown(void **state) {
         plan_format(plan, 0, &text);
         assert_string_equal(buf_text(&text), "~ br0                 bridge\n"
                                              "      friends: stranger -> (none)\n"
-                                             "      friends: a\n"
+                                             "      friends: a weight 1\n"
                                              "Plan: 1 to change.\n");
 }
 
