@@ -526,8 +526,6 @@ static int apply_link_del(Applier *applier) {
         applier_forget(applier, applier->op->netns, applier->op->name);
         if (r == 0)
                 r = applier_send(applier, encode_link_del(applier_request(applier), ifindex));
-        if (r == 0)
-                device_forget(applier->op);
         return r == -ENODEV ? already_gone(applier, r) : r;
 }
 
@@ -659,6 +657,19 @@ static void doubt(RealKernel *kernel, const Op *op) {
                 cache_doubt(space->cache);
 }
 
+/* Also of those that went with a parent or a namespace. */
+static void forget_devices(const Op *const *ops, size_t n, const OpResult *results) {
+        bool any = false;
+
+        for (size_t i = 0; i < n; i++) {
+                any |= ops[i]->type == OP_LINK_DEL || ops[i]->type == OP_NETNS_DEL;
+                if (ops[i]->type == OP_LINK_DEL && results[i].error == 0)
+                        device_forget(ops[i]);
+        }
+        if (any)
+                netns_devices_sweep();
+}
+
 int real_apply(Kernel *base, const Op *const *ops, size_t n, OpResult *results) {
         Applier *applier = calloc(1, sizeof(Applier));
         int r = 0;
@@ -683,6 +694,7 @@ int real_apply(Kernel *base, const Op *const *ops, size_t n, OpResult *results) 
         for (size_t i = 0; i < n; i++)
                 if (results[i].error < 0)
                         doubt(applier->kernel, ops[i]);
+        forget_devices(ops, n, results);
         HASH_CLEAR(hh, applier->known);
         arena_deinit(&applier->arena);
         free(applier);

@@ -304,3 +304,15 @@ void netns_device_forget(const char *alias) {
             netns_path_is_link(path))
                 unlink(path);
 }
+
+void netns_devices_sweep(void) {
+        DIR *folder = opendir(NETNS_TAP_DIR);
+        const struct dirent *entry;
+        struct stat st;
+
+        while (folder && (entry = readdir(folder)))
+                if (fstatat(dirfd(folder), entry->d_name, &st, 0) < 0 && errno == ENOENT)
+                        unlinkat(dirfd(folder), entry->d_name, 0);
+        if (folder)
+                closedir(folder);
+}

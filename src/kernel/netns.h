@@ -162,3 +162,5 @@ int netns_device_stat(int netns_fd, const char *alias, NetnsDevice *device);
 int netns_device_set(int netns_fd, const char *alias, const NetnsDevice *device);
 /* Takes the symbolic link away, if it is one. */
 void netns_device_forget(const char *alias);
+/* The same for all that lead nowhere: their devices went along with something else. */
+void netns_devices_sweep(void);

@@ -154,6 +154,7 @@ void watch_lose(RealKernel *kernel, Space *space) {
         watch_leave(kernel, space);
         space->changed = true;
         kernel->watcher->events++;
+        kernel->watcher->sweep = true;
 }
 
 /* Events. */
@@ -173,6 +174,8 @@ static void hear_link(const Hearing *hearing, const struct nlmsghdr *message) {
         if (header->ifi_family == AF_UNSPEC)
                 cache_shake(hearing->space->cache, message);
         space_mark(hearing->space, header->ifi_index);
+        if (message->nlmsg_type == RTM_DELLINK)
+                hearing->kernel->watcher->sweep = true;
         if (header->ifi_family == AF_UNSPEC)
                 window_add(&hearing->kernel->watcher->window, hearing->space, message);
 }
@@ -513,6 +516,9 @@ int real_notice(Kernel *base, uint64_t now_ms, KernelNews *ret) {
         }
         listen_once(kernel, true);
         look_around(kernel, now_ms, &news);
+        if (watcher->sweep)
+                netns_devices_sweep();
+        watcher->sweep = false;
         watcher->n_touched = 0;
         for (Space *space = kernel->spaces; r == 0 && space; space = space->hh.next)
                 if (space_is_wanted(kernel, space))
@@ -538,6 +544,7 @@ void real_forget(Kernel *base) {
                         space_forget_nsid(space, -1);
                 }
         kernel->watcher->check = true;
+        kernel->watcher->sweep = true;
 }
 
 /* The watcher itself. */
@@ -562,6 +569,7 @@ static int watcher_new(const char *run_netns, Watcher **ret) {
         if (!watcher)
                 return -ENOMEM;
         watcher->names = (Names){.inotify = -1, .wakes = -1, .tells = -1};
+        watcher->sweep = true; /* of before our time, too */
         watcher->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
         watcher->nudge_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (watcher->epoll_fd < 0 || watcher->nudge_fd < 0 ||

@@ -50,6 +50,7 @@ struct Watcher {
         size_t events; /* heard since the last time we told, or a dump showed them */
         uint64_t retried_at, checked_at;
         bool check; /* all names */
+        bool sweep; /* a link may have left its device file's name behind */
         KernelTouch *touched;
         size_t n_touched, room;
 };

@@ -617,16 +617,38 @@ static void try_device(World *world, const char *kind, const char *mode) {
         assert_converged(world);
 }
 
+static void delete_macvtap(World *world) {
+        Link *link = network_find_path(world->wanted, "macvtap");
+
+        add_op(world, OP_LINK_DEL, HOST, "macvtap")->link = link;
+        apply_all(world);
+        namespace_remove_link(link);
+        assert_int_not_equal(run("test -h /run/mvnet/tap/macvtap"), 0);
+}
+
 static void test_devices(void **state) {
         World *world = *state;
+        bool with_files;
 
         make(world, set(want(world, HOST, "v0", "veth"), "peer", "v1"), NULL);
         try_device(world, "macvtap", "bridge");
-        add_op(world, OP_LINK_DEL, HOST, "macvtap")->link =
-                network_find_path(world->wanted, "macvtap");
+        with_files = run("test -h /run/mvnet/tap/macvtap") == 0;
+        delete_macvtap(world);
+        /* Many at once, */
+        try_device(world, "macvtap", "bridge");
+        add_op(world, OP_LINK_DEL, HOST, "v0");
+        delete_macvtap(world);
+        assert_int_not_equal(run("ip link show v0 2>/dev/null"), 0);
+        /* and with what it stands on. */
+        make(world, network_find_path(world->wanted, "v0"), NULL);
+        try_device(world, "macvtap", "bridge");
+        if (with_files) /* no devtmpfs, no end */
+                assert_int_equal(run("rm -f $(readlink /run/mvnet/tap/macvtap)"), 0);
+        add_op(world, OP_LINK_DEL, HOST, "v0");
         apply_all(world);
-        assert_int_not_equal(run("test -h /run/mvnet/tap/macvtap"), 0);
         namespace_remove_link(network_find_path(world->wanted, "macvtap"));
+        assert_int_not_equal(run("test -h /run/mvnet/tap/macvtap"), 0);
+        make(world, network_find_path(world->wanted, "v0"), NULL);
         if (!lacks("ipvtap", "mode l2"))
                 try_device(world, "ipvtap", "l2");
 }

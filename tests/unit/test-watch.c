@@ -131,6 +131,25 @@ static void test_unwatched(void **state) {
                                                      .name = "v0"}));
 }
 
+/* What leads to a macvtap's file goes with it, whoever deleted it; what leads somewhere stays. */
+static void test_left_behind(void **state) {
+        Listener *listener = *state;
+
+        assert_int_equal(run("mkdir -p /run/mvnet/tap && cd /run/mvnet/tap && "
+                             "ln -s /dev/tap0 before && ln -s /dev/null other"), 0);
+        set_scene(listener);
+        notice(listener);
+        assert_int_equal(run("cd /run/mvnet/tap && test ! -h before && ln -s /dev/tap0 ours"), 0);
+        look(&listener->world);
+        assert_int_equal(run("ip link set br0 txqueuelen 77"), 0);
+        await_touch(listener, HOST, 0);
+        assert_int_equal(run("test -h /run/mvnet/tap/ours && ip -n b link del m1"), 0);
+        look(&listener->world);
+        assert_int_equal(run("ip link set br0 txqueuelen 78"), 0);
+        await_touch(listener, HOST, 0);
+        assert_int_equal(run("cd /run/mvnet/tap && test ! -h ours && test -h other"), 0);
+}
+
 /* Changes. */
 
 typedef struct Step {
@@ -599,6 +618,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 T(test_silence),
                 cmocka_unit_test_setup_teardown(test_unwatched, world_setup, world_teardown),
+                cmocka_unit_test_setup_teardown(test_left_behind, listener_setup, listener_teardown),
                 T(test_changes),
                 T(test_touches),
                 T(test_touches_while_applying),
