@@ -321,19 +321,22 @@ static void aim_resets(Planner *planner, LinkPlan *link) {
 }
 
 static void aim_section(Planner *planner, LinkPlan *link, Section which) {
+        static const AttrSet nothing;
         const AttrSet *wanted = link_section(link->wanted, which);
         const AttrSet *have = link_section(link->have, which);
         AttrSet *target = link_section(link->target, which);
         const Schema *schema = wanted->schema ? wanted->schema : have->schema;
         size_t i;
 
+        if (have->schema != schema)
+                have = &nothing; /* of another kind, which this one replaces */
+
         if (attrset_init(target, schema, planner->arena) < 0) {
                 planner->failed = true;
                 return;
         }
-        if (have->schema == schema)
-                ROWSET_FOREACH(i, have->present)
-                        attrset_set(target, i, have->values[i]);
+        ROWSET_FOREACH(i, have->present)
+                attrset_set(target, i, have->values[i]);
         if (!wanted->schema)
                 return;
         link->differ[which] = section_diff(planner, link, which, wanted, have);
