@@ -309,14 +309,14 @@ int encode_object(Request *request, const Op *op, int ifindex) {
         const ObjectType *type = op->object->type;
         const AttrSet *set = &op->object->set;
         bool del = op->type == OP_OBJECT_DEL;
+        bool replace = type->flags & OBJECT_TAKES || op->again;
         struct nlattr *nest = NULL;
         uint16_t flags = 0;
         int r;
 
         if (op->type == OP_OBJECT_ADD)
                 flags = type->create ? type->create(set)
-                                     : NLM_F_CREATE | (type->flags & OBJECT_TAKES ? NLM_F_REPLACE
-                                                                                  : NLM_F_EXCL);
+                                     : NLM_F_CREATE | (replace ? NLM_F_REPLACE : NLM_F_EXCL);
         else if (op->type == OP_OBJECT_SET)
                 flags = NLM_F_REPLACE;
         begin(request, del ? type->message_del : type->message_new, flags, type->header_size);

@@ -158,22 +158,26 @@ static bool port_stays(const Planner *planner, const LinkPlan *link, const Objec
                !(port->create || port->differ[SECTION_COMMON] & ROW_BIT(LINK_MASTER));
 }
 
-/* Down or moved links lose their IPv6 addresses, whatever the last dump said. */
-static bool survives(const Planner *planner, const LinkPlan *link, const Object *have) {
+/*
+ * Links that go down lose their IPv6 addresses, whatever the last dump said, but with
+ * keep_addr_on_down. What is not ours is put back only once it is known to be gone.
+ */
+static bool is_lost(const Planner *planner, const LinkPlan *link, const Object *have) {
         const Value *address =
                 have->type == &object_address ? attrset_get(&have->set, "address") : NULL;
 
+        return address && address->family == 10 /* AF_INET6 */ && !link->changes_netns &&
+               (planner_goes_down(planner, link) || is_cycled(planner, link)) &&
+               is_our_object(planner, link, have);
+}
+
+/* Otherwise than by the link's going down. */
+static bool survives(const Planner *planner, const LinkPlan *link, const Object *have) {
         if (link->changes_netns)
                 return have->type == &object_altname;
         if (have->type->of_master && link->differ[SECTION_COMMON] & ROW_BIT(LINK_MASTER))
                 return !have->type->of_master(&have->set);
-        if (have->type->flags & OBJECT_OF_PORT && !port_stays(planner, link, have))
-                return false;
-        if (address && address->family == 10 && is_cycled(planner, link))
-                return false;
-        return !address || address->family != 10 /* AF_INET6 */ || link->no_state ||
-               !(link->differ[SECTION_COMMON] & ROW_BIT(LINK_STATE)) ||
-               link_state(link->wanted) != LINK_STATE_DOWN;
+        return !(have->type->flags & OBJECT_OF_PORT) || port_stays(planner, link, have);
 }
 
 /* The list that counts as a whole and that this is one of, if there is one. */
@@ -278,17 +282,20 @@ void planner_objects(Planner *planner, LinkPlan *link) {
                 Object *have = link->have && !link->create
                         ? object_find(link->have->objects, wanted) : NULL;
                 bool sysctl = wanted->type->transport == TRANSPORT_SYSCTL;
+                bool lost = have && is_lost(planner, link, have);
                 RowSet differ, kept, missing, unknown = 0;
+                Op *op;
 
-                if (have && !survives(planner, link, have))
+                if (lost || (have && !survives(planner, link, have)))
                         have = NULL;
                 if (!have && !is_possible(planner, link, wanted)) {
                         waits = true;
                         continue;
                 }
                 if (!have) {
-                        object_step(planner, sysctl ? OP_OBJECT_SET : OP_OBJECT_ADD,
-                                    object_stage(planner, link, wanted), link, wanted);
+                        op = object_step(planner, sysctl ? OP_OBJECT_SET : OP_OBJECT_ADD,
+                                         object_stage(planner, link, wanted), link, wanted);
+                        op->again = lost;
                         show_object(planner, link->item, wanted, NULL);
                         continue;
                 }

@@ -164,6 +164,7 @@ const char *planner_foreign_on(Planner *planner, const Link *have, bool ports);
 void planner_namespaces(Planner *planner);
 void planner_steps(Planner *planner);
 bool planner_is_dragged_up(const Planner *planner, const LinkPlan *link);
+bool planner_goes_down(const Planner *planner, const LinkPlan *link); /* be it for a moment only */
 void planner_objects(Planner *planner, LinkPlan *link);
 /* The list that counts as a whole and that this object is one of, if there is one. */
 const Declared *planner_list_of(const Link *wanted, const Object *have);

@@ -211,18 +211,39 @@ static bool comes_up(const Planner *planner, const LinkPlan *link) {
                 link->changes_netns || planner_is_let_down(planner, link) || must_be_down(link));
 }
 
+static bool is_tied(const LinkPlan *link, uint32_t flag) {
+        const LinkKind *kind = link->wanted->kind;
+        const Value *loose = kind && kind->loose
+                ? attrset_get(&link->wanted->options, kind->loose) : NULL;
+
+        return link_kind_is(kind, flag) && !(loose && loose->number);
+}
+
 /* The parent's coming up takes these along, whatever was set (vlan.c vlan_device_event). */
 bool planner_is_dragged_up(const Planner *planner, const LinkPlan *link) {
         for (unsigned depth = 0; link && depth < 64; depth++) {
-                const LinkKind *kind = link->wanted->kind;
-                const Value *loose = kind && kind->loose
-                        ? attrset_get(&link->wanted->options, kind->loose) : NULL;
-
-                if (!link_kind_is(kind, KIND_UP_FOLLOWS) || (loose && loose->number))
+                if (!is_tied(link, KIND_UP_FOLLOWS))
                         return false;
                 link = planner_lower(planner, link);
                 if (link && comes_up(planner, link))
                         return true;
+        }
+        return false;
+}
+
+/* Itself, or with its parent. */
+bool planner_goes_down(const Planner *planner, const LinkPlan *link) {
+        for (unsigned depth = 0; depth < 64; depth++) {
+                bool down;
+
+                if (!link || !link->have || link->create || !is_up(link))
+                        return false;
+                down = link->differ[SECTION_COMMON] & ROW_BIT(LINK_STATE) && !link->no_state;
+                if (down || must_be_down(link) || planner_is_cycled(planner, link))
+                        return true;
+                if (!is_tied(link, KIND_NEEDS_PARENT_UP))
+                        return false;
+                link = planner_lower(planner, link);
         }
         return false;
 }

@@ -339,6 +339,32 @@ static void test_failure_adopted(void **state) {
         assert_recorded(world, "lo", true);
 }
 
+/* What a VRF takes from its port, and from what goes down with it, is put back in the same round. */
+static void test_lost_on_the_way(void **state) {
+        static const char *const files[] = {
+                "v0: {kind: vrf, table: 7}, br0: {kind: bridge, master: v0, ",
+                "v0: {kind: vrf, table: 7}, v1: {kind: vrf, table: 8}, br0: {kind: bridge, master: v1, ",
+                "v1: {kind: vrf, table: 9}, br0: {kind: bridge, master: v1, ",
+                "br0: {kind: bridge, ",
+        };
+        World *world = *state;
+
+        for (size_t i = 0; i <= ELEMENTSOF(files); i++) {
+                _cleanup_(buf_deinit) Buf text = {};
+
+                buf_printf(&text, "interfaces: {%saddresses: ['2001:db8::1/64', 10.0.0.1/24]},\n"
+                           "vl: {kind: vlan, id: 7, parent: br0, addresses: ['2001:db8:7::1/64']},\n"
+                           "lo7: {kind: vlan, id: 8, parent: br0, loose-binding: true, "
+                           "addresses: ['2001:db8:8::1/64']}}\n",
+                           files[i % ELEMENTSOF(files)]);
+                want(world, buf_text(&text));
+                do_settle(world);
+                assert_int_equal(world->result.rounds, 1);
+                assert_verdict(world, "lo7", i == 0 ? VERDICT_CREATE : VERDICT_OK);
+                assert_settled(world);
+        }
+}
+
 /* Deleted by somebody else: nothing to send, and still something to forget. */
 static void test_gone(void **state) {
         World *world = *state;
@@ -590,6 +616,7 @@ int main(void) {
                 TEST(test_adopted),
                 TEST(test_failure),
                 TEST(test_failure_adopted),
+                TEST(test_lost_on_the_way),
                 TEST(test_gone),
                 TEST(test_ignored),
                 TEST(test_passing),
