@@ -100,6 +100,11 @@ static void print_kind(const LinkKind *kind) {
                 print_heading(kind->port.name, "keys of its ports");
                 print_schema(&kind->port);
         }
+        for (size_t i = 0; i < object_types_n; i++)
+                if (object_types[i]->only == kind) {
+                        putchar('\n');
+                        print_object(object_types[i]);
+                }
         puts("\nAnd the keys that every interface has: see 'describe link'.");
 }
 
@@ -159,19 +164,23 @@ static struct json_object *json_described(const char *name, const char *doc, con
         return object;
 }
 
-static struct json_object *json_kind(const LinkKind *kind) {
-        struct json_object *object = json_described(kind->name, kind->doc, &kind->options);
-
-        if (kind->port.name)
-                json_add(object, kind->port.name, json_schema(&kind->port));
-        return object;
-}
-
 static struct json_object *json_object_type(const ObjectType *type) {
         struct json_object *object = json_described(type->schema.name, type->doc, &type->schema);
 
         json_add(object, "shape", json_text(object_shape(type)));
         json_add(object, "place", json_text(object_place(type)));
+        return object;
+}
+
+static struct json_object *json_kind(const LinkKind *kind) {
+        struct json_object *object = json_described(kind->name, kind->doc, &kind->options);
+
+        if (kind->port.name)
+                json_add(object, kind->port.name, json_schema(&kind->port));
+        for (size_t i = 0; i < object_types_n; i++)
+                if (object_types[i]->only == kind)
+                        json_add(object, object_types[i]->schema.name,
+                                 json_object_type(object_types[i]));
         return object;
 }
 
