@@ -384,6 +384,7 @@ const LinkKind link_kind_wireguard = {
         .genl = &genl,
         .options = {.name = "wireguard", .rows = rows, .n = ELEMENTSOF(rows)},
         .flags = KIND_NO_MAC | KIND_NO_PORT | KIND_NO_CHILDREN | KIND_NO_ARP,
+        .bind = BIND_SILENT, /* the socket stays where it was made (device.c wg_newlink) */
         .mtu = 1420,
         .doc = "An encrypted tunnel to peers that are known by their keys.",
 };

@@ -53,6 +53,7 @@ static const struct Base {
         {"macsec", "parent: low"},
         {"netkit", "peer: far"},
         {"hsr", "slave1: low, slave2: low2"},
+        {"wireguard", ""},
         {"physical", NULL, "nobody can make one"},
 };
 
@@ -151,6 +152,8 @@ static const struct Example {
         {"macsec", "icvlen", "12", "14"},
         {"macsec", "sci", "0x0200000000010005", "0x0200000000010006"},
         {"macsec", "offload", .skip = "needs hardware"},
+        {"wireguard", "private-key-file", .skip = "a file: tests/story/examples"},
+        {"wireguard", "listen-port", "5000", "5001"},
         {"netkit", "mac", "02:00:00:00:00:07", "02:00:00:00:00:08", "mode: l2"},
         {"hsr", "slave1", .skip = "stands in the base"},
         {"hsr", "slave2", .skip = "stands in the base"},
