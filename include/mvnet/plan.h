@@ -48,7 +48,7 @@ typedef struct Op {
         const Object *object;  /* OP_OBJECT_*: as wanted, or for DEL as it is there */
         /* OP_OBJECT_SET: which differ, or, of an OBJECT_WHOLE, all that are to be sent; ADD: those. */
         RowSet object_rows;
-        bool again;            /* OP_OBJECT_ADD: it is there, and may be gone or not by then */
+        bool again;            /* OP_OBJECT_ADD: it was there before, and may still be somewhere */
         bool undoes;           /* something the record holds already: there is nothing to note */
 } Op;
 

@@ -327,6 +327,8 @@ typedef struct ObjectType {
         const char *(*misplaced)(const struct Object *object, const struct Link *link);
         /* Whether it is the master's, and goes when the link gets another one. */
         bool (*of_master)(const AttrSet *set);
+        /* Whether another link may have had it until now, of which nobody tells. NULL: never. */
+        bool (*moves)(const GetScope *scope);
         /* NLM_F_* with which it is made; NULL: CREATE and EXCL. */
         uint16_t (*create)(const AttrSet *set);
         /* A request for what is in its place (EEXIST): what comes and goes by itself gives way. */

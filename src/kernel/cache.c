@@ -302,6 +302,26 @@ bool cache_minds(const Cache *cache, const struct nlmsghdr *message, const Objec
         return false;
 }
 
+void cache_mark_former(Cache *cache, const struct nlmsghdr *message, const ObjectType *type,
+                       int ifindex) {
+        const struct nlattr *tb[ATTRS_MAX], *known_tb[ATTRS_MAX];
+        _cleanup_(arena_deinit) Arena arena = {};
+        GetScope event, known;
+
+        if (!type->moves || message_take_apart(message, type, tb, &arena, &event) < 0 ||
+            !type->moves(&event))
+                return;
+        for (const CachedLink *link = cache->links; link; link = link->hh.next) {
+                if (link->stale || link->ifindex == ifindex)
+                        continue;
+                CACHED_FOREACH(other, link)
+                        if (message_is_about(other, type) &&
+                            message_take_apart(other, type, known_tb, &arena, &known) == 0 &&
+                            message_is_same(type, &event, &known))
+                                cache_mark(cache, link->ifindex);
+        }
+}
+
 /* A kernel that was built without a protocol has none of it; nor has a table without routes. */
 static bool is_nothing(int r) {
         return r == -EAFNOSUPPORT || r == -EOPNOTSUPP || r == -ENOENT;

@@ -88,6 +88,9 @@ Cache *cache_free(Cache *cache); /* NULL */
 
 /* That link, or with 0 all that netlink tells, is to be read again; sysctls of a link with it. */
 void cache_mark(Cache *cache, int ifindex);
+/* The same for who had what that link was heard to have now. */
+void cache_mark_former(Cache *cache, const struct nlmsghdr *message, const ObjectType *type,
+                       int ifindex);
 /* What lives in the namespace, and on no link, is to be read again. */
 void cache_mark_space(Cache *cache);
 /*

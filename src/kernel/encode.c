@@ -305,21 +305,27 @@ int encode_look(Request *request, const Op *op, int ifindex) {
 }
 
 /* What is changed is replaced as a whole: an address without its lifetimes would last for ever. */
+static uint16_t object_flags(const Op *op) {
+        const ObjectType *type = op->object->type;
+
+        if (op->type == OP_OBJECT_DEL)
+                return 0;
+        if (op->type == OP_OBJECT_SET)
+                return NLM_F_REPLACE;
+        if (op->again || type->flags & OBJECT_TAKES)
+                return NLM_F_CREATE | NLM_F_REPLACE;
+        return type->create ? type->create(&op->object->set) : NLM_F_CREATE | NLM_F_EXCL;
+}
+
 int encode_object(Request *request, const Op *op, int ifindex) {
         const ObjectType *type = op->object->type;
         const AttrSet *set = &op->object->set;
         bool del = op->type == OP_OBJECT_DEL;
-        bool replace = type->flags & OBJECT_TAKES || op->again;
         struct nlattr *nest = NULL;
-        uint16_t flags = 0;
         int r;
 
-        if (op->type == OP_OBJECT_ADD)
-                flags = type->create ? type->create(set)
-                                     : NLM_F_CREATE | (replace ? NLM_F_REPLACE : NLM_F_EXCL);
-        else if (op->type == OP_OBJECT_SET)
-                flags = NLM_F_REPLACE;
-        begin(request, del ? type->message_del : type->message_new, flags, type->header_size);
+        begin(request, del ? type->message_del : type->message_new, object_flags(op),
+              type->header_size);
         r = type->begin ? type->begin(&request->scope, ifindex) : 0;
         if (r < 0)
                 return r;

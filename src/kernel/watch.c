@@ -255,6 +255,7 @@ static int hear(const struct nlmsghdr *message, void *userdata) {
                 cache_tell(space->cache, message, type);
         else
                 space_mark(space, ifindex);
+        cache_mark_former(space->cache, message, type, ifindex);
         window_add(&hearing->kernel->watcher->window, space, message);
         return 0;
 }

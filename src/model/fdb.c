@@ -321,6 +321,13 @@ static bool fdb_of_master(const AttrSet *set) {
         return set->values[FDB_FLAGS].number == TABLE_MASTER;
 }
 
+/* Be it static, it goes to where its packets come from now (br_fdb.c br_fdb_update; 6.1, 6.18). */
+static bool fdb_moves(const GetScope *scope) {
+        Value table;
+
+        return table_get(&rows[FDB_FLAGS], scope, &table) == 0 && table.number == TABLE_MASTER;
+}
+
 static int fdb_verify(const AttrSet *set, const char **ret_key, const char **ret_reason) {
         const Value *state = attrset_get(set, "state"), *sticky = attrset_get(set, "sticky");
         const Value *nhid = attrset_get(set, "nhid"), *dst = attrset_get(set, "dst");
@@ -368,6 +375,7 @@ const ObjectType object_fdb = {
         .is_natural = fdb_is_natural,
         .misplaced = fdb_misplaced,
         .of_master = fdb_of_master,
+        .moves = fdb_moves,
         .groups = {RTNLGRP_NEIGH},
         .attributes = NDA_NH_ID + 1,
         .verify = fdb_verify,

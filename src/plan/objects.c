@@ -295,7 +295,8 @@ void planner_objects(Planner *planner, LinkPlan *link) {
                 if (!have) {
                         op = object_step(planner, sysctl ? OP_OBJECT_SET : OP_OBJECT_ADD,
                                          object_stage(planner, link, wanted), link, wanted);
-                        op->again = lost;
+                        op->again = lost || (object_may_move(wanted) &&
+                                             is_our_object(planner, link, wanted));
                         show_object(planner, link->item, wanted, NULL);
                         continue;
                 }

@@ -117,6 +117,11 @@ typedef struct Planner {
         bool failed; /* out of memory: asked once, at the end */
 } Planner;
 
+/* What is in a table of the master's can come to be at another port of it. */
+static inline bool object_may_move(const Object *object) {
+        return object->type->moves && object->type->of_master(&object->set);
+}
+
 /* match.c */
 void planner_index(Planner *planner); /* before all else: who is there, and on whom */
 void planner_match(Planner *planner);

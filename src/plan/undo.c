@@ -214,18 +214,20 @@ static void undo_link_object(Planner *planner, const RecordEntry *entry, const c
         const Link *have = planner_find(planner, entry->netns, entry->ifindex);
         const LinkPlan *link = planner_by_have(planner, have);
         Object *object = have ? find_by_key(have->objects, type, key) : NULL;
+        const Object *wanted = link && link->wanted
+                ? find_by_key(link->wanted->objects, type, key) : NULL;
         Op *op;
 
+        if (!object && wanted && object_may_move(wanted))
+                return; /* it is elsewhere, and ours still */
         if (!object || (!entry->made && object->type->transport != TRANSPORT_SYSCTL)) {
                 planner_forget(planner, entry->path, NULL);
                 return;
         }
         if (link && link->remove)
                 return; /* goes with the link, and is forgotten once it is gone */
-        if (link && link->wanted &&
-            (find_by_key(link->wanted->objects, type, key) ||
-             planner_list_of(link->wanted, object))) /* goes with what is not in its list */
-                return;
+        if (wanted || (link && link->wanted && planner_list_of(link->wanted, object)))
+                return; /* or it goes with what is not in its list */
         if (!link)
                 link = drop(planner, entry, have);
         if (!link)
