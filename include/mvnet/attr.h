@@ -362,6 +362,7 @@ void attr_format_bool(const Row *row, const Value *value, Buf *ret);
 void attr_format_enum(const Row *row, const Value *value, Buf *ret);
 void attr_format_clock(const Row *row, const Value *value, Buf *ret);
 void attr_format_mac(const Row *row, const Value *value, Buf *ret);
+int attr_parse_word(const Row *row, ParseScope *scope, const char *text, Value *ret);
 int attr_parse_number(const Row *row, ParseScope *scope, const char *text, Value *ret);
 void attr_format_number(const Row *row, const Value *value, Buf *ret);
 /* "1.5s" in milliseconds. */

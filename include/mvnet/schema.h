@@ -239,6 +239,9 @@ typedef enum LinkState {
 extern const Schema tunnel_gre_schema, tunnel_gre_ip4_schema, tunnel_gre_ip6_schema;
 extern const Schema tunnel_erspan_ip4_schema, tunnel_erspan_ip6_schema;
 extern const Schema tunnel_ip_schema, tunnel_ip4_schema, tunnel_ip6_schema;
+/* Of IP in IPv4: a rule that is part of LinkKind.verify; `usual` is a ttl that is never sent. */
+int tunnel_verify_ttl(const AttrSet *options, uint64_t usual, const char **ret_key,
+                      const char **ret_reason);
 
 /* The link group of everything that mvnetd makes, and that of what it is about to delete. */
 #define LINK_GROUP_OURS 0x6d76

@@ -15,6 +15,11 @@ static const Row rows[] = {
 };
 /* clang-format on */
 
+static int verify(const AttrSet *common _unused_, const AttrSet *options, const char **ret_key,
+                  const char **ret_reason) {
+        return tunnel_verify_ttl(options, 0, ret_key, ret_reason);
+}
+
 const LinkKind link_kind_ipip = {
         .name = "ipip",
         .options = {.name = "ipip", .rows = rows, .n = ELEMENTSOF(rows),
@@ -22,6 +27,7 @@ const LinkKind link_kind_ipip = {
         .lower = {IFLA_IPTUN_LINK, CHANGE_LIVE, CHANGE_LIVE},
         .bind = BIND_REPORTED,
         .flags = KIND_REPLACES | KIND_NO_MAC | KIND_NO_ARP | KIND_NO_CHILDREN,
+        .verify = verify,
         .mtu = MTU_VARIES,
         .fallback = "tunl0",
         .doc = "A tunnel that carries IPv4 (or MPLS) in IPv4.",

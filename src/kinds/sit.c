@@ -10,9 +10,28 @@ static const Name modes[] = {
 
 static const Name from_inner[] = {{"inherit", 0}, {}};
 
+/* What the kernel begins with; a ttl that is sent forbids fragments (ip_tunnel_netlink_parms). */
+#define TTL_USUAL 64
+
+static int ttl_put(const Row *row, const Value *value, PutScope *scope) {
+        return value->number == TTL_USUAL ? 0 : attr_put_number(row, value, scope);
+}
+
+static const AttrType attr_sit_ttl = {
+        .name = "number",
+        .syntax = "a number",
+        .size = 1,
+        .is_number = true,
+        .parse = attr_parse_word,
+        .format = attr_format_enum,
+        .put = ttl_put,
+        .get = attr_get_number,
+        .equal = attr_equal_number,
+};
+
 /* clang-format off */
 static const Row rows[] = {
-        { .key = "ttl", .nla = IFLA_IPTUN_TTL, .type = &attr_u8_or_word, .names = from_inner, .def = "64",
+        { .key = "ttl", .nla = IFLA_IPTUN_TTL, .type = &attr_sit_ttl, .names = from_inner, .flags = ROW_ABSENT_IS_DEF, .def = "64",
           .doc = "The hop limit of the outer packets." },
         { .key = "mode", .nla = IFLA_IPTUN_PROTO, .type = &attr_enum8, .names = modes, .change = CHANGE_CREATE, .def = "ip6ip",
           .doc = "What is carried." },
@@ -25,6 +44,11 @@ static const Row rows[] = {
 };
 /* clang-format on */
 
+static int verify(const AttrSet *common _unused_, const AttrSet *options, const char **ret_key,
+                  const char **ret_reason) {
+        return tunnel_verify_ttl(options, TTL_USUAL, ret_key, ret_reason);
+}
+
 const LinkKind link_kind_sit = {
         .name = "sit",
         .options = {.name = "sit", .rows = rows, .n = ELEMENTSOF(rows),
@@ -32,6 +56,7 @@ const LinkKind link_kind_sit = {
         .lower = {IFLA_IPTUN_LINK, CHANGE_LIVE, CHANGE_LIVE},
         .bind = BIND_REPORTED,
         .flags = KIND_REPLACES | KIND_NO_MAC | KIND_NO_ARP | KIND_NO_CHILDREN,
+        .verify = verify,
         .mtu = MTU_VARIES,
         .fallback = "sit0",
         .doc = "A tunnel that carries IPv6 (or IPv4, or MPLS) in IPv4.",

@@ -11,7 +11,7 @@
 
 /* Words among numbers. */
 
-static int word_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {
+int attr_parse_word(const Row *row, ParseScope *scope, const char *text, Value *ret) {
         for (const Name *name = row->names; name && name->name; name++)
                 if (streq(name->name, text)) {
                         *ret = (Value){.number = name->number};
@@ -22,7 +22,7 @@ static int word_parse(const Row *row, ParseScope *scope, const char *text, Value
 
 #define WORD                                                                                     \
         .name = "number", .syntax = "a number", .is_number = true, .size = 1,                     \
-        .parse = word_parse, .format = attr_format_enum, .equal = attr_equal_number
+        .parse = attr_parse_word, .format = attr_format_enum, .equal = attr_equal_number
 
 const AttrType attr_u8_or_word = {.put = attr_put_number, .get = attr_get_number, WORD};
 
@@ -179,7 +179,7 @@ static int flagged_get(const Row *row, const GetScope *scope, Value *ret) {
 }
 
 #define FLAG_WORD                                                                                 \
-        .name = "number", .syntax = "a number", .is_number = true, .parse = word_parse,           \
+        .name = "number", .syntax = "a number", .is_number = true, .parse = attr_parse_word,      \
         .format = attr_format_enum, .put = flagged_put, .get = flagged_get,                       \
         .equal = attr_equal_number
 
@@ -503,9 +503,18 @@ static const Row ip4_rows[] = {
         { .key = "tos", .nla = IFLA_IPTUN_TOS, .type = &attr_u8_or_word, .names = tos_from_inner, .def = "0",
           .doc = "The type of service of the outer packets." },
         { .key = "pmtudisc", .nla = IFLA_IPTUN_PMTUDISC, .type = &attr_bool, .def = "true",
-          .doc = "Whether the outer packets may not be fragmented." },
+          .doc = "Whether the outer packets may not be fragmented; always so with a ttl." },
 };
 /* clang-format on */
+
+int tunnel_verify_ttl(const AttrSet *options, uint64_t usual, const char **ret_key,
+                      const char **ret_reason) {
+        const Value *ttl = attrset_get(options, "ttl"), *pmtudisc = attrset_get(options, "pmtudisc");
+
+        *ret_key = "pmtudisc";
+        *ret_reason = "is always true with a ttl";
+        return pmtudisc && !pmtudisc->number && ttl && ttl->number && ttl->number != usual;
+}
 
 #define TABLE(table) .rows = table, .n = ELEMENTSOF(table)
 
