@@ -98,7 +98,6 @@ enum {
         KIND_OWN_IP = 1 << 16,         /* siblings can't share an IP address */
         KIND_DATA_ALWAYS = 1 << 17,    /* INFO_DATA must be there, empty or not */
         KIND_FOREIGN = 1 << 18,        /* somebody else makes it: waited for, never made */
-        KIND_TAP = 1 << 19,            /* packets wait for a reader, in a queue of 500 */
         KIND_DEVICE = 1 << 27,         /* has a character device, /dev/tapN */
         KIND_NO_ARP = 1 << 20,         /* comes without ARP and multicast */
         KIND_ARP_VARIES = 1 << 26,     /* comes with or without ARP, as its options say */

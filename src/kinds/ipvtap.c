@@ -8,6 +8,7 @@ const LinkKind link_kind_ipvtap = {
         .options = {.name = "ipvtap", .rows = device_rows, .n = DEVICE_ROWS,
                     .like = &link_kind_ipvlan.options},
         .like = &link_kind_ipvlan,
-        .flags = KIND_TAP | KIND_DEVICE,
+        .flags = KIND_DEVICE,
+        .txqueuelen = 500,
         .doc = "An ipvlan whose packets go to a character device, /dev/tapN.",
 };

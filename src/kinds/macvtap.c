@@ -8,6 +8,7 @@ const LinkKind link_kind_macvtap = {
         .options = {.name = "macvtap", .rows = device_rows, .n = DEVICE_ROWS,
                     .like = &link_kind_macvlan.options},
         .like = &link_kind_macvlan,
-        .flags = KIND_NO_PORT | KIND_TAP | KIND_DEVICE,
+        .flags = KIND_NO_PORT | KIND_DEVICE,
+        .txqueuelen = 500,
         .doc = "A macvlan whose packets go to a character device, /dev/tapN.",
 };

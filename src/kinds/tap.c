@@ -25,6 +25,5 @@ const LinkKind link_kind_tap = {
         .type = IFF_TAP,
         .transport = TRANSPORT_TUN,
         .options = {.name = "tap", .rows = rows, .n = ELEMENTSOF(rows)},
-        .flags = KIND_TAP,
         .doc = "A link whose far end is a program that reads and writes Ethernet frames.",
 };

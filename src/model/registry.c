@@ -81,8 +81,7 @@ bool link_kind_default(const LinkKind *kind, size_t link_row, uint64_t *ret) {
                 *ret = kind ? kind->mtu : 1500;
                 return *ret != MTU_VARIES;
         case LINK_TXQUEUELEN:
-                *ret = kind && kind->txqueuelen ? kind->txqueuelen
-                                                : link_kind_is(kind, KIND_TAP) ? 500 : 1000;
+                *ret = kind && kind->txqueuelen ? kind->txqueuelen : 1000;
                 return true;
         case LINK_ARP:
                 if (link_kind_is(kind, KIND_ARP_VARIES))
