@@ -551,10 +551,16 @@ static void refer(const Export *export, const Link *link) {
 static void refer_set(const Export *export, const AttrSet *set) {
         size_t i;
 
-        ROWSET_FOREACH(i, set->present)
-                if (schema_row(set->schema, i)->type->is_ref &&
-                    schema_row(set->schema, i)->type->shape == SHAPE_SCALAR)
-                        refer(export, network_find_link(export->network, &set->values[i].ref));
+        ROWSET_FOREACH(i, set->present) {
+                const AttrType *type = schema_row(set->schema, i)->type;
+                const Value *value = &set->values[i];
+
+                if (type->is_ref && type->shape == SHAPE_SCALAR)
+                        refer(export, network_find_link(export->network, &value->ref));
+                for (size_t j = 0; type->ref_in && j < value->list.n; j++)
+                        refer(export, network_find_link(export->network,
+                                                        &type->ref_in(&value->list.items[j])->ref));
+        }
 }
 
 static void refer_all(const Export *export, Entry *entry, bool all) {

@@ -118,12 +118,21 @@ static void run_link(Link *link) {
         }
 }
 
+/* Added by us. */
+static void run_entry(Object *object, Arena *arena) {
+        int protocol = schema_find(object->set.schema, "protocol");
+
+        fill_defaults(&object->set, arena);
+        if (protocol >= 0)
+                attrset_set(&object->set, (size_t)protocol, (Value){.number = PROTOCOL_OURS});
+}
+
 /* What comes of a wanted Network. It is changed in place: parents first, they give MTU and MAC. */
 static void run(Network *network) {
         for (Namespace *netns = network->namespaces; netns; netns = netns->hh.next) {
                 netns->exists = true;
                 for (Object *object = netns->objects; object; object = object->next)
-                        fill_defaults(&object->set, &network->arena);
+                        run_entry(object, &network->arena);
         }
         for (unsigned round = 0; round < 8; round++)
                 for (Namespace *netns = network->namespaces; netns; netns = netns->hh.next)
@@ -316,6 +325,22 @@ static void test_foreign_links(void **state _unused_) {
                       "    path: \"/run/a b\"\n");
 }
 
+/* Links of others that entries of ours leave by are declared, all of them. */
+static void test_referred_links(void **state _unused_) {
+        assert_export("interfaces: {eth0: {}, eth1: {}, eth2: {}, unused: {}}\n"
+                      "routes:\n"
+                      "  - {to: 10.1.0.0/16, via: 10.0.0.1, dev: eth0}\n"
+                      "  - {to: 10.2.0.0/16, nexthops: [{dev: eth1}, {dev: eth2}]}\n",
+                      false,
+                      "routes:\n"
+                      "  - {to: 10.1.0.0/16, via: 10.0.0.1, dev: eth0}\n"
+                      "  - {to: 10.2.0.0/16, scope: link, nexthops: [{dev: eth1}, {dev: eth2}]}\n"
+                      "interfaces:\n"
+                      "  eth0: {}\n"
+                      "  eth1: {}\n"
+                      "  eth2: {}\n");
+}
+
 /* Never a gap: what cannot be said is a comment, and what refers to it still loads. */
 static void test_what_cannot_be_said(void **state _unused_) {
         _cleanup_(network_freep) Network *have = load(
@@ -408,6 +433,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_text),
                 cmocka_unit_test(test_foreign_links),
+                cmocka_unit_test(test_referred_links),
                 cmocka_unit_test(test_what_cannot_be_said),
                 cmocka_unit_test(test_addresses_of_others),
                 cmocka_unit_test(test_quoting),
