@@ -151,9 +151,17 @@ struct Row {
          */
         const char *when;
         uint64_t when_in;
+        /*
+         * Numbers of objects of that type in the same namespace, which come first: the value is one,
+         * 0 is none, or each element has one in `pair.from`.
+         */
+        const struct ObjectType *of;
         const char *def;  /* as in a file; NULL: the kernel's choice, not reset but let go */
         const char *doc;  /* one sentence */
 };
+
+/* The i-th number in a value of such a row; false: there are no more. */
+bool row_number(const Row *row, const Value *value, size_t i, uint64_t *ret);
 
 /* A tun is told by ioctl, but tells by rtnetlink. */
 static inline Transport row_told_by(const Row *row) {

@@ -132,6 +132,9 @@ Link *namespace_find_ifindex(const Namespace *netns, int ifindex);
 Link *network_find_link(const Network *network, const Ref *ref);
 Link *network_find_path(const Network *network, const char *path); /* "br0", "ns1/eth0" */
 
+/* The one of a type that is known by a number (Row.of); NULL: there is none. */
+Object *namespace_find_numbered(const Namespace *netns, const ObjectType *type, uint64_t number);
+
 /* The object with the same type and key rows, or NULL. `list`: link->objects or netns->objects. */
 Object *object_find(Object *list, const Object *like);
 bool object_same(const Object *a, const Object *b);

@@ -263,6 +263,9 @@ enum {
         OBJECT_WHOLE = 1 << 8,    /* what is not said is at its default: it is replaced as a whole */
         OBJECT_DEL_WHOLE = 1 << 9, /* a deletion says all of it: what it leaves out matches anything */
         OBJECT_TAKES = 1 << 10,   /* to add one takes the place of what came by itself */
+        OBJECT_NAMED = 1 << 11,   /* written as a map KEY: {ROW: VALUE}, not as a list */
+        OBJECT_REFERRED = 1 << 12,/* others refer to it (Row.of), and go with it without a word */
+        OBJECT_CARRIED = 1 << 13, /* goes without a word when its link loses the carrier, too */
 };
 
 /*
@@ -346,6 +349,9 @@ typedef struct ObjectType {
         uint32_t list_new, list_del;
         /* Rules between rows of one object; as LinkKind.verify. */
         int (*verify)(const AttrSet *set, const char **ret_key, const char **ret_reason);
+        /* The same, between it and others of its namespace, given the files. */
+        int (*suits)(const struct Object *object, const struct Namespace *netns,
+                     const char **ret_key, const char **ret_reason);
         /* Whether one request can put another in its place; NULL: it can, where rows allow it. */
         bool (*replaceable)(const AttrSet *have);
         /* Which come first: those of a lower rank; NULL: all are 0. */
@@ -357,7 +363,7 @@ typedef struct ObjectType {
 
 extern const ObjectType object_address, object_altname, object_link_sysctl, object_sysctl;
 extern const ObjectType object_route, object_rule, object_neighbour, object_fdb, object_remote,
-        object_mdb;
+        object_mdb, object_nexthop;
 extern const ObjectType object_wireguard_peer; /* of one kind, in its file */
 extern const ObjectType *const object_types[];
 extern const size_t object_types_n;

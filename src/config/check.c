@@ -24,7 +24,12 @@ static void object_config_path(const Check *check, const char *key, Buf *ret) {
                 link_config_path(check->object->under, NULL, ret);
         else if (!streq(check->netns->name, HOST))
                 buf_printf(ret, "namespaces.%s", check->netns->name);
-        buf_printf(ret, "%s%s.%s", ret->size ? "." : "", check->object->type->schema.name, key);
+        buf_printf(ret, "%s%s.", ret->size ? "." : "", check->object->type->schema.name);
+        if (check->object->type->flags & OBJECT_NAMED) {
+                object_key(check->object, ret);
+                buf_addc(ret, '.');
+        }
+        buf_add(ret, key);
 }
 
 void check_problem(Check *check, const Link *link, const char *key, Location at,
@@ -557,12 +562,64 @@ static void check_object_refs(Check *check, const AttrSet *set) {
         }
 }
 
+static void hint_number(Check *check, const ObjectType *type, const char *number) {
+        Words words = {};
+        const char *nearest;
+
+        for (const Object *object = check->netns->objects; object; object = object->next)
+                if (object->type == type)
+                        words_add(&words, arena_printf(&check->arena, "%llu",
+                                                       (unsigned long long)
+                                                               object->set.values[0].number) ?: "");
+        nearest = text_nearest(number, words.items, words.n);
+        if (nearest)
+                report_hint(check->report, "did you mean '%s'?", nearest);
+        else
+                report_hint(check->report, "one line among the %s of '%s' does it: '%s: {…}'",
+                            type->schema.name, check->netns->name, number);
+}
+
+/* What it refers to by number is of its own namespace. */
+static void check_numbers(Check *check, const AttrSet *set) {
+        uint64_t number;
+        size_t i;
+
+        ROWSET_FOREACH(i, set->present) {
+                const Row *row = schema_row(set->schema, i);
+
+                for (size_t j = 0; row_number(row, &set->values[i], j, &number); j++) {
+                        const char *text;
+
+                        if (namespace_find_numbered(check->netns, row->of, number))
+                                continue;
+                        text = arena_printf(&check->arena, "%llu", (unsigned long long)number);
+                        check_problem(check, NULL, row->key, attrset_at(set, i),
+                                      "'%s' is not declared among the %s", text ?: "",
+                                      row->of->schema.name);
+                        hint_number(check, row->of, text ?: "");
+                }
+        }
+}
+
+static void check_suits(Check *check, const Object *object) {
+        const char *key = NULL, *reason = NULL;
+        Location at;
+
+        if (!object->type->suits || object->type->suits(object, check->netns, &key, &reason) <= 0)
+                return;
+        at = key_at(&object->set, key);
+        check_problem(check, NULL, key, at.source ? at : object->at, "%s", reason);
+}
+
 static void check_entries(Check *check, const Namespace *netns) {
         check->netns = netns;
         for (const Object *object = netns->objects; object; object = object->next) {
                 check->object = object;
                 check_object_refs(check, &object->set);
+                check_conditions(check, NULL, &object->set, &object->set, NULL);
                 verify_object(check, NULL, object);
+                check_numbers(check, &object->set);
+                check_suits(check, object);
         }
 }
 

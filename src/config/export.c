@@ -267,6 +267,24 @@ static bool object_is_worth(const Link *link, const Object *object, bool all) {
         return all || (link && is_ours(link)) || (protocol && protocol->number == PROTOCOL_OURS);
 }
 
+/* What it refers to by number has to be said, too. */
+static bool numbers_are_said(const Namespace *netns, const Object *object, bool all) {
+        const Object *other;
+        uint64_t number;
+        size_t i;
+
+        ROWSET_FOREACH(i, object->set.present) {
+                const Row *row = schema_row(object->set.schema, i);
+
+                for (size_t j = 0; row_number(row, &object->set.values[i], j, &number); j++) {
+                        other = namespace_find_numbered(netns, row->of, number);
+                        if (!other || !object_is_worth(NULL, other, all))
+                                return false;
+                }
+        }
+        return true;
+}
+
 static bool object_row_is_worth(Export *export, const Link *link, const Object *object, size_t i) {
         const Row *row = schema_row(&object->type->schema, i);
         const Value *value = &object->set.values[i];
@@ -342,7 +360,17 @@ static int spell_object(Export *export, const Link *link, const Object *object, 
         return r;
 }
 
-/* "10.0.0.1/24", "{address: 10.0.0.1/24, metric: 5}", or in a map "KEY: VALUE". */
+/* One row that stands for itself needs none, nor does a pair of them. */
+static bool needs_braces(const Object *object, RowSet rows) {
+        uint32_t map = object->type->flags & (OBJECT_MAP | OBJECT_NAMED);
+        size_t first = (size_t)__builtin_ctzll(rows);
+
+        return map ? map == OBJECT_NAMED
+                   : rows & (rows - 1) ||
+                             !(schema_row(object->set.schema, first)->flags & ROW_SHORTHAND);
+}
+
+/* "10.0.0.1/24", "{address: 10.0.0.1/24, metric: 5}", in maps "KEY: VALUE", "KEY: {ROW: VALUE}". */
 static bool add_object(Export *export, const char *netns, const Object *object, Buf *out) {
         bool map = object->type->flags & OBJECT_MAP, first = true, braces;
         RowSet rows = object->set.present;
@@ -350,10 +378,14 @@ static bool add_object(Export *export, const char *netns, const Object *object, 
 
         if (!rows)
                 return false;
-
-        braces = !map && ((rows & (rows - 1)) ||
-                          !(schema_row(object->set.schema, (size_t)__builtin_ctzll(rows))->flags &
-                            ROW_SHORTHAND));
+        braces = needs_braces(object, rows);
+        if (object->type->flags & OBJECT_NAMED) {
+                if (!spell_value(&export->arena, schema_row(object->set.schema, 0), netns,
+                                 &object->set.values[0], out))
+                        return false;
+                buf_add(out, ": ");
+                rows &= ~ROW_BIT(0);
+        }
         buf_add(out, braces ? "{" : "");
         ROWSET_FOREACH(i, rows) {
                 const Row *row = schema_row(object->set.schema, i);
@@ -371,15 +403,17 @@ static bool add_object(Export *export, const char *netns, const Object *object, 
 
 /* If it is one that is written under that type's name. */
 static int say_object(Export *export, const Link *link, const Namespace *netns,
-                      const ObjectType *type, const Object *object, const char *indent, Buf *out) {
+                      const ObjectType *type, const Object *object, bool all, const char *indent,
+                      Buf *out) {
         _cleanup_(buf_deinit) Buf text = {}, key = {};
         Object said;
         int r = spell_object(export, link, object, &said);
 
         if (r < 0 || said.type != type)
                 return r;
-        if (add_object(export, netns->name, &said, &text)) {
-                buf_printf(out, "%s  %s%s\n", indent, object->type->flags & OBJECT_MAP ? "" : "- ",
+        if (numbers_are_said(netns, object, all) && add_object(export, netns->name, &said, &text)) {
+                buf_printf(out, "%s  %s%s\n", indent,
+                           object->type->flags & (OBJECT_MAP | OBJECT_NAMED) ? "" : "- ",
                            buf_text(&text));
         } else {
                 object_key(object, &key);
@@ -401,7 +435,7 @@ static int say_objects(Export *export, const Link *link, const Namespace *netns,
                             object->type != object_types[i]->as)
                                 continue;
                         if (object_is_worth(link, object, all) &&
-                            say_object(export, link, netns, object_types[i], object, indent,
+                            say_object(export, link, netns, object_types[i], object, all, indent,
                                        &body) < 0)
                                 return -ENOMEM;
                 }

@@ -71,6 +71,8 @@ static const Hint space_words[] = {
         {"netns namespace netnses", "namespaces are written 'namespaces: {NAME: {…}}'"},
         {"sysctls parameters", "sysctls are written 'sysctl: {net.ipv4.ip_forward: 1}'"},
         {"route ip-routes gateway gateway4 gateway6", ROUTE},
+        {"nexthop nexthops next-hops nhs nh",
+         "nexthops are written 'nexthop-objects: {ID: {via: ADDRESS, dev: LINK}}'"},
         {"addresses ip address",
          "addresses stand under a link: 'interfaces: {NAME: {addresses: …}}'"},
         {"renderer", "mvnetd speaks to the kernel itself: nothing to choose"},
@@ -138,7 +140,6 @@ static const Hint foreign_words[] = {
 };
 
 /* Of the language, but not of this version. */
-static const char *const later_space_keys[] = {"nexthop-objects"};
 static const char *const later_kinds[] = {
         "netdevsim",
 };
@@ -255,15 +256,10 @@ static void hint_words(Build *build, const Words *words, const char *key) {
                 report_nearest(build->report, key, words->items, words->n);
 }
 
-/* True if the key is one that mvnetd does not have on purpose, or not yet. */
-static bool key_refused(Build *build, const Node *node, const char *const *later, size_t n) {
+/* True if the key is one that mvnetd does not have on purpose. */
+static bool key_refused(Build *build, const Node *node) {
         const char *foreign = hint_find(foreign_words, ELEMENTSOF(foreign_words), node->key);
 
-        if (words_have(later, n, node->key)) {
-                build_problem(build, node->key_at,
-                              "'%s' is not supported by this version of mvnetd", node->key);
-                return true;
-        }
         if (foreign) {
                 build_problem(build, node->key_at, "mvnetd leaves '%s' to others", node->key);
                 report_hint(build->report, "%s", foreign);
@@ -301,7 +297,7 @@ void link_key_unknown(Build *build, const LinkKind *kind, const Node *node) {
         const char *meant = hint_find(link_words, ELEMENTSOF(link_words), node->key);
         Words words = {};
 
-        if (key_refused(build, node, NULL, 0))
+        if (key_refused(build, node))
                 return;
         words_add_links(&words, kind);
         if (!meant && key_misplaced(build, kind, node))
@@ -320,7 +316,7 @@ void space_key_unknown(Build *build, const Node *node, bool top) {
         const char *meant = hint_find(space_words, ELEMENTSOF(space_words), node->key);
         Words words = {};
 
-        if (key_refused(build, node, later_space_keys, ELEMENTSOF(later_space_keys)))
+        if (key_refused(build, node))
                 return;
         for (size_t i = 0; i < object_types_n; i++)
                 if (object_types[i]->flags & OBJECT_IN_NETNS)

@@ -414,21 +414,58 @@ static int build_pair(Build *build, Namespace *netns, Link *link, const ObjectTy
         return MIN(r, 0);
 }
 
+/* KEY: {ROW: VALUE, …}: the key fills the row that identifies the object. */
+static int build_named_rows(Build *build, Object *object, const char *netns, const Node *node) {
+        size_t key = (size_t)schema_find_key(&object->type->schema, true);
+        const Row *row = schema_row(&object->type->schema, key);
+        const Node *again = node_get(node, row->key);
+        Value name = {};
+        int r;
+
+        if (again) {
+                build_problem(build, again->key_at, "'%s' is what stands in front: '%s'", row->key,
+                              node->key);
+                return BUILD_E_PROBLEM;
+        }
+        r = build_element(build, row, netns, node->key, node->key_at, &name);
+        if (r == 0)
+                r = attrset_set_at(&build->network->arena, &object->set, key, name, node->key_at);
+        return r ? r : build_rows(build, &object->set, netns, node);
+}
+
+static int build_named(Build *build, Namespace *netns, Link *link, const ObjectType *type,
+                       const Node *node) {
+        size_t before = build->report->n;
+        Object *object;
+        int r;
+
+        if (node_is_null(node) || !node_expect(build, node, NODE_MAP, "{KEY: VALUE, …}"))
+                return 0;
+        object = object_add(build, netns, link, type, node->key_at);
+        if (!object)
+                return -ENOMEM;
+        r = build_named_rows(build, object, netns->name, node);
+        if (build->report->n > before)
+                object_drop(netns, link, object);
+        return MIN(r, 0);
+}
+
 int build_objects(Build *build, Namespace *netns, Link *link, const ObjectType *type,
                   const Node *node) {
-        bool map = type->flags & OBJECT_MAP;
+        bool named = type->flags & OBJECT_NAMED, map = named || type->flags & OBJECT_MAP;
 
         if (node_is_null(node))
                 return 0;
         if (!node_expect(build, node, map ? NODE_MAP : NODE_LIST,
-                         map ? "{KEY: VALUE}" : "[ENTRY, …]"))
+                         named ? "{ID: {KEY: VALUE, …}}" : map ? "{KEY: VALUE}" : "[ENTRY, …]"))
                 return 0;
         if (link && type->flags & OBJECT_EXACT && link_declare(link, type, node->key_at) < 0)
                 return -ENOMEM;
         for (const Node *child = node->first; child; child = child->next) {
                 size_t mark = map ? path_push(build, child->key) : build->path.size;
-                int r = map ? build_pair(build, netns, link, type, child)
-                            : build_entry(build, netns, link, type, child);
+                int r = named ? build_named(build, netns, link, type, child)
+                        : map ? build_pair(build, netns, link, type, child)
+                              : build_entry(build, netns, link, type, child);
 
                 path_pop(build, mark);
                 if (r < 0)

@@ -78,7 +78,7 @@ static void print_heading(const char *name, const char *doc) {
 static const char *object_shape(const ObjectType *type) {
         if (type->flags & OBJECT_EXACT)
                 return "exact list";
-        return (type->flags & OBJECT_MAP) != 0 ? "additive map" : "additive list";
+        return (type->flags & (OBJECT_MAP | OBJECT_NAMED)) != 0 ? "additive map" : "additive list";
 }
 
 static const char *object_place(const ObjectType *type) {

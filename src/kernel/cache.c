@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_bridge.h>
-#include <net/if.h>
 #include <stdlib.h>
 
 #define STALE_MAX 50  /* from so many links on one dump costs less (6.18) */
@@ -153,79 +152,6 @@ void cache_mark(Cache *cache, int ifindex) {
 void cache_mark_space(Cache *cache) {
         cache->space.stale |= cache->types != 0;
         cache->stale_types = UINT64_MAX;
-}
-
-typedef struct Footing {
-        bool up, ipv6;
-        uint32_t master;
-} Footing;
-
-static bool find_footing(const struct nlmsghdr *message, Footing *ret) {
-        const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
-        const struct nlattr *tb[IFLA_MASTER + 1];
-
-        if (attrs_parse_message(message, sizeof(*header), tb, ELEMENTSOF(tb)) < 0)
-                return false;
-        *ret = (Footing){.up = header->ifi_flags & IFF_UP, .ipv6 = true};
-        if (tb[IFLA_MTU] && mnl_attr_get_payload_len(tb[IFLA_MTU]) >= sizeof(uint32_t))
-                ret->ipv6 = mnl_attr_get_u32(tb[IFLA_MTU]) >= 1280;
-        if (tb[IFLA_MASTER] && mnl_attr_get_payload_len(tb[IFLA_MASTER]) >= sizeof(uint32_t))
-                ret->master = mnl_attr_get_u32(tb[IFLA_MASTER]);
-        return true;
-}
-
-/* What went with a link that is down, or gone; a type that can't tell is to be read again. */
-static void drop_gone(Cache *cache, int ifindex) {
-        const struct nlattr *tb[ATTRS_MAX];
-        _cleanup_(arena_deinit) Arena arena = {};
-        size_t at = 0;
-
-        while (at < cache->space.size) {
-                struct nlmsghdr *message = (struct nlmsghdr *)(cache->space.messages + at);
-                const ObjectType *type = message_type(message);
-                size_t size = NLMSG_ALIGN((size_t)message->nlmsg_len);
-                GetScope scope;
-
-                if (!type || !type->goes || !type->is_told ||
-                    message_take_apart(message, type, tb, &arena, &scope) < 0 ||
-                    !type->is_told(&scope)) {
-                        cache->space.stale = true;
-                        cache->stale_types |= type ? type_bit(type) : UINT64_MAX;
-                } else if (type->goes(&scope, ifindex)) {
-                        cache->changed = true;
-                        memmove(message, cache->space.messages + at + size,
-                                cache->space.size - at - size);
-                        cache->space.size -= size;
-                        continue;
-                }
-                at += size;
-        }
-}
-
-/*
- * What was read can be ahead of what is heard, so a link that is down counts whatever it was before,
- * and a reading that differs from the last one counts as well as an event.
- */
-static void shake(Cache *cache, const CachedLink *known, const struct nlmsghdr *link) {
-        Footing before, now;
-
-        if (cache->types == 0 || !known || known->size == 0)
-                return; /* nothing can have been lost with it */
-        if (link->nlmsg_type == RTM_DELLINK || !find_footing(link, &now)) {
-                drop_gone(cache, known->ifindex);
-                return;
-        }
-        if (!now.up)
-                drop_gone(cache, known->ifindex);
-        if (!find_footing((const struct nlmsghdr *)known->messages, &before) ||
-            before.ipv6 != now.ipv6 || before.master != now.master)
-                cache_mark_space(cache);
-}
-
-void cache_shake(Cache *cache, const struct nlmsghdr *link) {
-        const struct ifinfomsg *header = mnl_nlmsg_get_payload(link);
-
-        shake(cache, cache_find(cache, header->ifi_index), link);
 }
 
 void cache_mark_slots(Cache *cache) {
@@ -720,7 +646,7 @@ static int read_link(Cache *cache, CachedLink *link, Netlink *netlink, uint64_t 
                 /* Of its ports it is not known which VLANs they have. */
                 cache->stale |= fresh.filters && !link->filters;
                 cache->filters |= fresh.filters;
-                shake(cache, link, (const struct nlmsghdr *)fresh.messages);
+                cache_compare(cache, link, (const struct nlmsghdr *)fresh.messages);
                 link_clear(link);
                 *link = fresh;
                 return 0;
@@ -728,7 +654,7 @@ static int read_link(Cache *cache, CachedLink *link, Netlink *netlink, uint64_t 
         link_clear(&fresh);
         if (r != NETLINK_E_ABSENT)
                 return r;
-        drop_gone(cache, link->ifindex);
+        cache_lose(cache, link->ifindex);
         cache_drop(cache, link);
         return 0;
 }
@@ -743,8 +669,8 @@ static int read_marked(Cache *cache, Netlink *netlink, uint64_t turn) {
         return r;
 }
 
-/* Nothing interrupts a dump of routes or rules: what was changed meanwhile there is news of. */
-static int read_space(Cache *cache, Netlink *netlink) {
+/* Only one of nexthops is interrupted: what was changed meanwhile among others there is news of. */
+static int try_space(Cache *cache, Netlink *netlink) {
         CachedLink fresh = {};
         Reading reading = {
                 .cache = cache,
@@ -765,6 +691,14 @@ static int read_space(Cache *cache, Netlink *netlink) {
         cache->space = fresh;
         cache->stale_types = 0;
         return 0;
+}
+
+static int read_space(Cache *cache, Netlink *netlink) {
+        int r = NETLINK_E_INTERRUPTED;
+
+        for (unsigned i = 0; i < READ_TRIES && r == NETLINK_E_INTERRUPTED; i++)
+                r = try_space(cache, netlink);
+        return r;
 }
 
 int cache_read(Cache *cache, Netlink *netlink, uint64_t turn, bool noisy) {

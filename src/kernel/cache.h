@@ -95,9 +95,13 @@ void cache_mark_former(Cache *cache, const struct nlmsghdr *message, const Objec
 void cache_mark_space(Cache *cache);
 /*
  * Takes in what an event about a link means for routes, which are lost without a word with its being
- * up, its master, or the 1280 bytes that IPv6 needs.
+ * up, its master, or the 1280 bytes that IPv6 needs; and for nexthops, with its carrier, too.
  */
 void cache_shake(Cache *cache, const struct nlmsghdr *link);
+/* The same, of what was read of it, given what is known. */
+void cache_compare(Cache *cache, const CachedLink *known, const struct nlmsghdr *link);
+/* It is down, or gone. */
+void cache_lose(Cache *cache, int ifindex);
 /*
  * Takes in an event about what lives in the namespace: what it says if that is all there is to say,
  * else that type is to be read again.

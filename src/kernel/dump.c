@@ -364,6 +364,8 @@ static int find_others(Place *place) {
         if (r == 0 && n > 0)
                 r = cache_seek(cache, place->space->netlink, missing, n);
         free(missing);
+        if (r == NETLINK_E_INTERRUPTED)
+                return DUMP_E_STALE;
         return r == 0 && n > 0 ? decode_entry(place, &cache->others) : r;
 }
 

@@ -202,6 +202,7 @@ int fake_down(FakeKernel *kernel, Link *link) {
                 return 0;
         set_number(link, LINK_STATE, LINK_STATE_DOWN);
         drop_ipv6(link);
+        fake_flush_referred(link);
         FOREACH_LINK(kernel, child)
                 if (fake_parent(child) == link && is_tied(child, KIND_NEEDS_PARENT_UP))
                         fake_down(kernel, child);
@@ -517,6 +518,7 @@ int fake_destroy(FakeKernel *kernel, Link *link) {
                 return r;
         if (parent && fake_is_fixed(link))
                 take_mac(kernel, parent, fake->lent_mac);
+        fake_flush_referred(link);
         fake_rename_refs(kernel, link_self(link), (Ref){});
         HASH_DEL(kernel->links, fake);
         namespace_remove_link(link);

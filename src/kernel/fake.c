@@ -335,6 +335,8 @@ static int check_object(FakeKernel *kernel, const Namespace *netns, const Link *
                 return fake_refuse(result, -EEXIST, NULL, "it is there already");
         if (object->type == &object_altname && fake_name_taken(netns, object->set.values[0].text))
                 return fake_refuse(result, -EEXIST, NULL, "the name is in use");
+        if (!link && object->type->transport == TRANSPORT_RTNL)
+                return fake_check_numbers(kernel, netns, object, result);
         if (link && object->type->flags & OBJECT_OF_PORT)
                 return fake_check_of_port(link, object, result);
         if (link && object->type->of_master)
@@ -428,6 +430,8 @@ static void object_del(Namespace *netns, Link *link, Object *object) {
                 object_remove(&link->objects, &link->last, object);
         else
                 object_remove(&netns->objects, &netns->last, object);
+        if (!link && object->type->flags & OBJECT_REFERRED)
+                fake_forget_number(netns, object->type, object->set.values[0].number);
         if (primary)
                 delete_secondaries(link, object);
 }

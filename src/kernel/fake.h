@@ -117,6 +117,15 @@ Link *fake_bound(FakeKernel *kernel, const Namespace *netns); /* dies with that:
 /* A new link's outer side is where its lower device is, or where it is itself. 0 or -ENOMEM. */
 int fake_bind(FakeKernel *kernel, Link *link);
 
+/* fake-numbered.c: objects that others refer to. */
+
+int fake_check_numbers(FakeKernel *kernel, const Namespace *netns, const Object *object,
+                       OpResult *result);
+/* One is gone: so is what refers to it, or, if there are others, does no more. */
+void fake_forget_number(Namespace *netns, const ObjectType *type, uint64_t number);
+/* The link is down, or gone. */
+void fake_flush_referred(Link *link);
+
 /* fake-watch.c: news of it. */
 
 FakeWatch *fake_watch_new(void); /* NULL: out of memory */

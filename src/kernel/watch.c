@@ -72,9 +72,10 @@ static int subscribe(Netlink *monitor, const ObjectType *type) {
 
 /* What people, and we, add is delivered; what routing daemons do is filtered out by the kernel. */
 static int filter_events(Netlink *monitor) {
-        static const uint8_t heard[] = {PROTOCOL_OURS, RTPROT_BOOT, RTPROT_STATIC};
-        NetlinkFilter filters[8];
-        size_t n = 0;
+        static const uint8_t heard[] = {PROTOCOL_OURS, RTPROT_UNSPEC, RTPROT_BOOT, RTPROT_STATIC};
+        /* A group that moves its flows tells of each part. */
+        NetlinkFilter filters[8] = {{.types = {RTM_NEWNEXTHOPBUCKET, RTM_DELNEXTHOPBUCKET}}};
+        size_t n = 1;
 
         for (size_t i = 0; i < object_types_n && n < ELEMENTSOF(filters); i++) {
                 const ObjectType *type = object_types[i];
@@ -250,6 +251,8 @@ static int hear(const struct nlmsghdr *message, void *userdata) {
         /* With the last IPv4 address go routes, too (fib_frontend.c fib_disable_ip), without a word. */
         if (message->nlmsg_type == RTM_DELADDR &&
             *(const uint8_t *)mnl_nlmsg_get_payload(message) == AF_INET)
+                cache_mark_space(space->cache);
+        if (message->nlmsg_type == type->message_del && type->flags & OBJECT_REFERRED)
                 cache_mark_space(space->cache);
         if (type->flags & OBJECT_IN_NETNS)
                 cache_tell(space->cache, message, type);

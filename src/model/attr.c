@@ -111,6 +111,19 @@ static int parse_elements(const Row *row, ParseScope *scope, const char *text, V
         return r;
 }
 
+bool row_number(const Row *row, const Value *value, size_t i, uint64_t *ret) {
+        if (!row->of)
+                return false;
+        if (row->type->shape == SHAPE_SCALAR) {
+                *ret = value->number;
+                return i == 0 && value->number != 0;
+        }
+        if (i >= value->list.n)
+                return false;
+        *ret = value->list.items[i].pair.from;
+        return true;
+}
+
 int value_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {
         Value value = {};
         int r;

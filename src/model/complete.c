@@ -117,7 +117,8 @@ static int complete_rows(Network *network, Object *object) {
                 Value value;
                 int r;
 
-                if (!row->def || attrset_has(&object->set, i) || row->flags & ROW_LOCAL)
+                if (!row->def || attrset_has(&object->set, i) || row->flags & ROW_LOCAL ||
+                    !row_counts(row, &object->set))
                         continue;
                 r = value_parse(row, &scope, row->def, &value);
                 if (r != 0)

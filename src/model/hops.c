@@ -194,6 +194,8 @@ static int hops_get(const Row *row, const GetScope *scope, Value *ret) {
         size_t left = attr ? mnl_attr_get_payload_len(attr) : 0;
         Value list = {};
 
+        if (get_attr(scope, RTA_NH_ID, 0))
+                return ATTR_E_ABSENT; /* those of the object, told once more */
         while (left >= sizeof(struct rtnexthop)) {
                 const struct rtnexthop *wire = (const struct rtnexthop *)at;
                 Value hop;

@@ -15,41 +15,46 @@ static void number_format(const Row *row, const Value *value, Buf *ret) {
         attr_u32.format(row, value, ret);
 }
 
-/* Metrics: a nest that the rows build up together. The bit's place is the number in there. */
+/* A nest that the rows build up together. The bit's place is the number in there. */
 
-static uint16_t metric_nla(const Row *row) {
+static uint16_t nested_nla(const Row *row) {
         return (uint16_t)__builtin_ctzll(row->bit);
 }
 
-struct nlattr *route_find_put(PutScope *scope, uint16_t nla) {
-        struct nlattr *attr;
+static struct nlattr *find_put(PutScope *scope, size_t begin, uint16_t nla) {
+        const char *end = mnl_nlmsg_get_payload_tail(scope->message);
+        struct nlattr *attr = (struct nlattr *)((char *)scope->message + begin);
 
-        mnl_attr_for_each(attr, scope->message, sizeof(struct rtmsg))
+        for (; mnl_attr_ok(attr, (int)(end - (char *)attr)); attr = mnl_attr_next(attr))
                 if (mnl_attr_get_type(attr) == nla)
                         return attr;
         return NULL;
 }
 
-static int metrics_put(const Row *row, PutScope *scope, const void *payload, size_t size) {
-        struct nlattr *nest = route_find_put(scope, row->nla);
+struct nlattr *route_find_put(PutScope *scope, uint16_t nla) {
+        return find_put(scope, NLMSG_LENGTH(sizeof(struct rtmsg)), nla);
+}
+
+int route_put_nested(const Row *row, PutScope *scope, const void *payload, size_t size) {
+        struct nlattr *nest = find_put(scope, scope->begin, row->nla);
         int r;
 
         if (!nest)
                 nest = put_nest(scope, row->nla);
         if (!nest)
                 return -EMSGSIZE;
-        r = put_attr(scope, metric_nla(row), payload, size);
+        r = put_attr(scope, nested_nla(row), payload, size);
         put_nest_end(scope, nest);
         return r;
 }
 
-static const struct nlattr *metrics_get(const Row *row, const GetScope *scope, size_t size) {
+const struct nlattr *route_get_nested(const Row *row, const GetScope *scope, size_t size) {
         const struct nlattr *nest = get_attr(scope, row->nla, 0), *attr;
 
         if (!nest)
                 return NULL;
         mnl_attr_for_each_nested(attr, nest)
-                if (mnl_attr_get_type(attr) == metric_nla(row) && mnl_attr_get_payload_len(attr) >= size)
+                if (mnl_attr_get_type(attr) == nested_nla(row) && mnl_attr_get_payload_len(attr) >= size)
                         return attr;
         return NULL;
 }
@@ -57,11 +62,11 @@ static const struct nlattr *metrics_get(const Row *row, const GetScope *scope, s
 static int metric32_put(const Row *row, const Value *value, PutScope *scope) {
         uint32_t number = (uint32_t)value->number;
 
-        return number ? metrics_put(row, scope, &number, sizeof(number)) : 0;
+        return number ? route_put_nested(row, scope, &number, sizeof(number)) : 0;
 }
 
 static int metric32_get(const Row *row, const GetScope *scope, Value *ret) {
-        const struct nlattr *attr = metrics_get(row, scope, sizeof(uint32_t));
+        const struct nlattr *attr = route_get_nested(row, scope, sizeof(uint32_t));
 
         if (!attr)
                 return ATTR_E_ABSENT;
@@ -91,7 +96,7 @@ const AttrType attr_metric_bool = {
 
 /* The kernel counts round trips in eighths, and their variance in quarters, of a millisecond. */
 static uint64_t time_scale(const Row *row) {
-        return metric_nla(row) == RTAX_RTT ? 8 : metric_nla(row) == RTAX_RTTVAR ? 4 : 1;
+        return nested_nla(row) == RTAX_RTT ? 8 : nested_nla(row) == RTAX_RTTVAR ? 4 : 1;
 }
 
 static int time_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {
@@ -136,11 +141,11 @@ static bool text_equal(const Row *row, const Value *wanted, const Value *have) {
 }
 
 static int metric_text_put(const Row *row, const Value *value, PutScope *scope) {
-        return *value->text ? metrics_put(row, scope, value->text, strlen(value->text) + 1) : 0;
+        return *value->text ? route_put_nested(row, scope, value->text, strlen(value->text) + 1) : 0;
 }
 
 static int metric_text_get(const Row *row, const GetScope *scope, Value *ret) {
-        const struct nlattr *attr = metrics_get(row, scope, 1);
+        const struct nlattr *attr = route_get_nested(row, scope, 1);
         const char *text = attr ? mnl_attr_get_payload(attr) : NULL;
 
         if (!attr)
@@ -162,11 +167,11 @@ static int bits_put(const Row *row, const Value *value, PutScope *scope) {
 
         for (size_t i = 0; i < value->list.n; i++)
                 bits |= (uint32_t)value->list.items[i].number;
-        return bits ? metrics_put(row, scope, &bits, sizeof(bits)) : 0;
+        return bits ? route_put_nested(row, scope, &bits, sizeof(bits)) : 0;
 }
 
 static int bits_get(const Row *row, const GetScope *scope, Value *ret) {
-        const struct nlattr *attr = metrics_get(row, scope, sizeof(uint32_t));
+        const struct nlattr *attr = route_get_nested(row, scope, sizeof(uint32_t));
         Value list = {};
 
         for (const Name *name = row->names; attr && name->name; name++)

@@ -230,6 +230,13 @@ bool object_same(const Object *a, const Object *b) {
         return true;
 }
 
+Object *namespace_find_numbered(const Namespace *netns, const ObjectType *type, uint64_t number) {
+        for (Object *object = netns->objects; object; object = object->next)
+                if (object->type == type && object->set.values[0].number == number)
+                        return object;
+        return NULL;
+}
+
 Object *object_find(Object *list, const Object *like) {
         for (Object *object = list; object; object = object->next)
                 if (object_same(like, object))

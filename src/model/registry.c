@@ -20,6 +20,7 @@ const ObjectType *const object_types[] = {
         &object_altname,
         &object_address,
         &object_neighbour,
+        &object_nexthop,
         &object_route,
         &object_rule,
         &object_fdb,

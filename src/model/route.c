@@ -25,6 +25,7 @@ enum {
         ROUTE_VRF,
         ROUTE_NEXTHOPS,
         ROUTE_ONLINK,
+        ROUTE_NHID,
 };
 
 static struct rtmsg *put_header(PutScope *scope) {
@@ -135,9 +136,22 @@ static const AttrType attr_priority = {
         }
 
 HEADER_BYTE(tos, rtm_tos)
-HEADER_BYTE(type, rtm_type)
+HEADER_BYTE(wire_type, rtm_type)
 HEADER_BYTE(scope, rtm_scope)
 HEADER_BYTE(protocol, rtm_protocol)
+
+static int type_put(const Row *row, const Value *value, PutScope *scope) {
+        return wire_type_put(row, value, scope);
+}
+
+/* With a nexthop object that is a blackhole so is the route, whatever was asked for. */
+static int type_get(const Row *row, const GetScope *scope, Value *ret) {
+        int r = wire_type_get(row, scope, ret);
+
+        if (get_attr(scope, RTA_NH_ID, 0) && ret->number == RTN_BLACKHOLE)
+                ret->number = RTN_UNICAST;
+        return r;
+}
 
 #define HEADER_NUMBER(byte) {                                                                   \
         .name = "number", .syntax = "a number", .size = 1, .is_number = true,                   \
@@ -176,7 +190,8 @@ static int onlink_put(const Row *row _unused_, const Value *value, PutScope *sco
 }
 
 static int onlink_get(const Row *row _unused_, const GetScope *scope, Value *ret) {
-        *ret = (Value){.number = !!(get_header(scope)->rtm_flags & RTNH_F_ONLINK)};
+        *ret = (Value){.number = get_header(scope)->rtm_flags & RTNH_F_ONLINK &&
+                                 !get_attr(scope, RTA_NH_ID, 0)};
         return 0;
 }
 
@@ -232,7 +247,14 @@ static int via_put(const Row *row _unused_, const Value *value, PutScope *scope)
         return route_put_via(scope, value);
 }
 
+/* Where a nexthop object leads is told with the route, and no part of it. */
+static bool has_object(const GetScope *scope) {
+        return get_attr(scope, RTA_NH_ID, sizeof(uint32_t));
+}
+
 static int via_get(const Row *row, const GetScope *scope, Value *ret) {
+        if (has_object(scope))
+                return ATTR_E_ABSENT;
         return route_get_via(get_attr(scope, row->nla, 0), get_attr(scope, RTA_VIA, 0),
                              get_header(scope)->rtm_family, ret);
 }
@@ -245,8 +267,8 @@ static const AttrType attr_via = {
 
 /* IPv6 reports lo for what goes nowhere. */
 static int dev_get(const Row *row, const GetScope *scope, Value *ret) {
-        return has_target(get_header(scope)->rtm_type) ? attr_link.get(row, scope, ret)
-                                                       : ATTR_E_ABSENT;
+        return has_target(get_header(scope)->rtm_type) && !has_object(scope)
+                ? attr_link.get(row, scope, ret) : ATTR_E_ABSENT;
 }
 
 static int dev_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {
@@ -307,6 +329,12 @@ static void realms_format(const Row *row _unused_, const Value *value, Buf *ret)
 static const AttrType attr_realms = {
         .name = "realms", .syntax = "REALM or FROM/TO", .size = 4,
         .parse = realms_parse, .format = realms_format,
+        .put = number_put, .get = attr_get_number, .equal = attr_equal_number,
+};
+
+static const AttrType attr_nhid = {
+        .name = "number", .syntax = "a number", .size = 4, .is_number = true,
+        .parse = number_parse, .format = number_format,
         .put = number_put, .get = attr_get_number, .equal = attr_equal_number,
 };
 
@@ -384,6 +412,8 @@ static const Row rows[] = {
                            .doc = "Several ways, of which each takes a share by its weight." },
         [ROUTE_ONLINK] = { .key = "onlink", .type = &attr_onlink, .def = "false",
                            .doc = "Whether the gateway is taken to be on the link, though no address there says so." },
+        [ROUTE_NHID]   = { .key = "nhid", .nla = RTA_NH_ID, .type = &attr_nhid, .of = &object_nexthop, .flags = ROW_ABSENT_IS_DEF, .def = "0",
+                           .doc = "The nexthop object that says where it goes, instead of `via`, `dev` and `nexthops`." },
         { .key = "src", .nla = RTA_PREFSRC, .type = &attr_ip, .flags = ROW_ABSENT_IS_DEF, .def = "none",
           .doc = "The source address of packets that begin here." },
         { .key = "pref", .nla = RTA_PREF, .type = &attr_pref, .flags = ROW_ABSENT_IS_DEF, .names = prefs, .def = "medium",
@@ -449,9 +479,9 @@ static bool route_keeps(const GetScope *scope) {
         return get_header(scope)->rtm_protocol == PROTOCOL_OURS;
 }
 
-/* Of several hops one can come or go alone. */
+/* Of several hops one can come or go alone; those of a nexthop object are that one's. */
 static bool route_is_told(const GetScope *scope) {
-        return !get_attr(scope, RTA_MULTIPATH, 0) && !get_attr(scope, RTA_NH_ID, 0);
+        return !get_attr(scope, RTA_MULTIPATH, 0) || get_attr(scope, RTA_NH_ID, 0);
 }
 
 /* Of IPv6 there is an event for each (fib_frontend.c fib_disable_ip; 6.1 … 6.18). */
@@ -517,6 +547,15 @@ static uint8_t family_of(const AttrSet *set) {
         return src && src->family ? src->family : AF_INET;
 }
 
+/* What nothing in the route tells, the object may. */
+static uint8_t family_in(const AttrSet *set, const Namespace *netns) {
+        const Value *nhid = attrset_get(set, "nhid");
+        uint8_t family = nhid && !attrset_has(set, ROUTE_FAMILY)
+                ? nexthop_family(netns, nhid->number) : 0;
+
+        return family ? family : family_of(set);
+}
+
 static void imply(AttrSet *set, size_t row, Value value) {
         attrset_set(set, row, value);
         set->implied |= ROW_BIT(row);
@@ -525,11 +564,14 @@ static void imply(AttrSet *set, size_t row, Value value) {
 /* A gateway is looked up when the route is made: first what leads to it. */
 static unsigned route_rank(const AttrSet *set) {
         const Value *via = attrset_get(set, "via"), *hops = attrset_get(set, "nexthops");
+        const Value *nhid = attrset_get(set, "nhid");
 
+        if (nhid && nhid->number)
+                return RANK_REFERRING;
         for (size_t i = 0; hops && i < hops->list.n; i++)
                 if (hops->list.items[i].hop->via.family)
-                        return 1;
-        return via && via->family;
+                        return RANK_GATEWAY;
+        return via && via->family ? RANK_GATEWAY : RANK_DIRECT;
 }
 
 /* As `ip route` chooses it. */
@@ -606,11 +648,12 @@ static int route_complete(Object *object, const Namespace *netns) {
 
         complete_hops(object);
         if (!to->family)
-                to->family = family_of(set);
+                to->family = family_in(set, netns);
         if (to->family == AF_INET6 && metric->number == METRIC_IPV6)
                 metric->number = 0;
         if (has_target(type_of(set)) && !attrset_has(set, ROUTE_DEV) &&
-            !attrset_has(set, ROUTE_NEXTHOPS) && implies_dev(object, attrset_get(set, "via")))
+            !attrset_has(set, ROUTE_NEXTHOPS) && !attrset_has(set, ROUTE_NHID) &&
+            implies_dev(object, attrset_get(set, "via")))
                 imply(set, ROUTE_DEV, (Value){.ref = link_self(object->under)});
         if (to->family == AF_INET && !attrset_has(set, ROUTE_SCOPE))
                 imply(set, ROUTE_SCOPE, (Value){.number = scope_of(set)});
@@ -620,17 +663,11 @@ static int route_complete(Object *object, const Namespace *netns) {
 
 /* Rules between rows. */
 
-static int wrong(const char **ret_key, const char *key, const char **ret_reason,
-                 const char *reason) {
-        *ret_key = key;
-        *ret_reason = reason;
-        return 1;
-}
-
-static bool said(const AttrSet *set, const char *key) {
-        int row = schema_find(set->schema, key);
-
-        return row >= 0 && attrset_has(set, (size_t)row) && !(set->implied & ROW_BIT(row));
+/* Where to, without an object. */
+static bool leads(const AttrSet *set) {
+        return (attrset_has(set, ROUTE_VIA) && set->values[ROUTE_VIA].family) ||
+               (attrset_has(set, ROUTE_DEV) && set->values[ROUTE_DEV].ref.link) ||
+               (attrset_has(set, ROUTE_NEXTHOPS) && set->values[ROUTE_NEXTHOPS].list.n);
 }
 
 static int route_verify(const AttrSet *set, const char **ret_key, const char **ret_reason) {
@@ -651,9 +688,12 @@ static int route_verify(const AttrSet *set, const char **ret_key, const char **r
                 return wrong(ret_key, "nexthops", ret_reason,
                              "say where it goes, and so do 'via', 'dev' and 'onlink'");
         if (!has_target(type_of(set)) &&
-            (said(set, "via") || said(set, "dev") || said(set, "nexthops")))
+            (said(set, "via") || said(set, "dev") || said(set, "nexthops") || said(set, "nhid")))
                 return wrong(ret_key, "type", ret_reason,
                              "has no use for 'via' and 'dev': such packets go nowhere");
+        if (said(set, "nhid") && leads(set))
+                return wrong(ret_key, "nhid", ret_reason,
+                             "says where it goes, and so do 'via', 'dev' and 'nexthops'");
         if (to->family == AF_INET6 && said(set, "scope"))
                 return wrong(ret_key, "scope", ret_reason, "is for IPv4 routes");
         if (to->family == AF_INET && said(set, "pref"))
@@ -665,6 +705,29 @@ static int route_verify(const AttrSet *set, const char **ret_key, const char **r
         return 0;
 }
 
+/* What nexthop.c fib_check_nexthop() and fib6_check_nexthop() refuse (6.1 … 6.18). */
+static int route_suits(const Object *object, const Namespace *netns, const char **ret_key,
+                       const char **ret_reason) {
+        const AttrSet *set = &object->set;
+        const Object *nexthop = namespace_find_numbered(netns, &object_nexthop,
+                                                        set->values[ROUTE_NHID].number);
+        const Value *fdb = nexthop ? attrset_get(&nexthop->set, "fdb") : NULL;
+
+        if (!nexthop)
+                return 0;
+        if (fdb && fdb->number)
+                return wrong(ret_key, "nhid", ret_reason,
+                             "is for forwarding entries: 'fdb' is true there");
+        if (set->values[ROUTE_TO].family == AF_INET6 &&
+            nexthop_family(netns, set->values[ROUTE_NHID].number) == AF_INET)
+                return wrong(ret_key, "nhid", ret_reason,
+                             "is an IPv4 nexthop: an IPv6 route has an IPv6 one");
+        if (object->under && !link_kind_is(object->under->kind, KIND_L3_MASTER))
+                return wrong(ret_key, "nhid", ret_reason,
+                             "says where it goes, and so does the interface that this stands under");
+        return 0;
+}
+
 /* NLM_F_REPLACE of IPv6 adds to what it cannot replace (ip6_fib.c fib6_add_rt2node). */
 static bool route_replaceable(const AttrSet *have) {
         const Value *protocol = attrset_get(have, "protocol");
@@ -673,7 +736,7 @@ static bool route_replaceable(const AttrSet *have) {
                protocol->number == PROTOCOL_OURS;
 }
 
-static const char *route_waits(const AttrSet *set, int error, const char *message) {
+const char *route_waits_for(int error, const char *message, bool gateway) {
         bool address = strstr(message, "prefsrc") || strstr(message, "source address");
 
         switch (-error) {
@@ -681,15 +744,23 @@ static const char *route_waits(const AttrSet *set, int error, const char *messag
         case EHOSTUNREACH:
                 return "waiting for its gateway to be reachable";
         case ENETDOWN:
+                return strstr(message, "Carrier") ? "waiting for its link to have a carrier"
+                                                  : "waiting for its link to be up";
         case ENODEV:
                 return "waiting for its link to be up";
         case EINVAL: /* no word in kernels before 4.16, and IPv6 says so of gateways, too */
                 if (address)
                         return "waiting for its source address";
-                return strstr(message, "gateway") && route_rank(set)
+                if (strstr(message, "exthop id"))
+                        return "waiting for its nexthop object";
+                return strstr(message, "gateway") && gateway
                         ? "waiting for its gateway to be reachable" : NULL;
         }
         return NULL;
+}
+
+static const char *route_waits(const AttrSet *set, int error, const char *message) {
+        return route_waits_for(error, message, route_rank(set) == RANK_GATEWAY);
 }
 
 const ObjectType object_route = {
@@ -715,6 +786,7 @@ const ObjectType object_route = {
         .attributes = RTA_MAX + 1,
         .complete = route_complete,
         .verify = route_verify,
+        .suits = route_suits,
         .replaceable = route_replaceable,
         .rank = route_rank,
         .waits = route_waits,

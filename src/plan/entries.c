@@ -16,6 +16,21 @@ typedef struct Wish {
         unsigned depth; /* with a gateway, after those that lead to gateways */
 } Wish;
 
+static const char *wish_missing(Planner *planner, const Wish *wish);
+static RowSet wish_differs(const Planner *planner, const Wish *wish, bool ours);
+static bool is_ours(const Planner *planner, const Wish *wish);
+
+static Wish wish_of(const Planner *planner, const Namespace *netns, const Object *wanted) {
+        const Namespace *there = network_find_namespace(planner->have, netns->name);
+
+        return (Wish){
+                .wanted = wanted,
+                .have = there && there->exists ? object_find(there->objects, wanted) : NULL,
+                .netns = netns,
+                .depth = wanted->type->rank ? wanted->type->rank(&wanted->set) : 0,
+        };
+}
+
 static const char *wish_name(Planner *planner, const Wish *wish) {
         _cleanup_(buf_deinit) Buf text = {};
 
@@ -46,6 +61,33 @@ static const char *link_missing(Planner *planner, const Ref *ref) {
         return NULL;
 }
 
+/* Whether another one that it refers to is there as wanted, or will be: those are of lower ranks. */
+static bool is_granted(Planner *planner, const Wish *wish, const Object *other) {
+        const Wish first = wish_of(planner, wish->netns, other);
+        _cleanup_(buf_deinit) Buf path = {};
+
+        if (first.have)
+                return is_ours(planner, &first) || !wish_differs(planner, &first, false);
+        object_path(NULL, first.netns, first.wanted, &path);
+        return !record_claimed_by(planner->record, buf_text(&path)) &&
+               first.depth < wish->depth && !wish_missing(planner, &first);
+}
+
+static const char *numbers_missing(Planner *planner, const Wish *wish, size_t row) {
+        const AttrSet *set = &wish->wanted->set;
+        const Row *what = schema_row(set->schema, row);
+        uint64_t number;
+
+        for (size_t i = 0; row_number(what, &set->values[row], i, &number); i++) {
+                const Object *other = namespace_find_numbered(wish->netns, what->of, number);
+
+                if (other && !is_granted(planner, wish, other))
+                        return planner_text(planner, "waiting for %s %llu", what->of->schema.name,
+                                            (unsigned long long)number);
+        }
+        return NULL;
+}
+
 /* What it refers to and is not there, or NULL. */
 static const char *wish_missing(Planner *planner, const Wish *wish) {
         const AttrSet *set = &wish->wanted->set;
@@ -64,6 +106,8 @@ static const char *wish_missing(Planner *planner, const Wish *wish) {
                         if (ref->ref.link)
                                 missing = link_missing(planner, &ref->ref);
                 }
+                if (!missing)
+                        missing = numbers_missing(planner, wish, i);
         }
         return missing;
 }
@@ -114,12 +158,18 @@ static bool is_ours(const Planner *planner, const Wish *wish) {
 }
 
 static bool can_replace(const Wish *wish, RowSet differ) {
+        const AttrSet *wanted = &wish->wanted->set, *have = &wish->have->set;
         const ObjectType *type = wish->wanted->type;
         size_t i;
 
-        ROWSET_FOREACH(i, differ)
-                if (schema_row(&type->schema, i)->change > CHANGE_LIVE)
+        ROWSET_FOREACH(i, differ) {
+                const Row *row = schema_row(&type->schema, i);
+
+                if (row->change > CHANGE_LIVE ||
+                    (attrset_has(have, i) &&
+                     value_change_is_fixed(row, &have->values[i], &wanted->values[i])))
                         return false;
+        }
         return !type->replaceable || type->replaceable(&wish->have->set);
 }
 
@@ -140,8 +190,11 @@ static void show_rows(Planner *planner, const Wish *wish, RowSet rows) {
 
 static void change(Planner *planner, const Wish *wish) {
         RowSet differ = wish_differs(planner, wish, true);
+        const char *missing = differ ? wish_missing(planner, wish) : NULL;
 
-        if (!differ)
+        if (missing)
+                wait_for(planner, wish, missing);
+        if (!differ || missing)
                 return;
         show_rows(planner, wish, differ);
         if (can_replace(wish, differ)) {
@@ -230,18 +283,14 @@ static PlanItem *item_of(const Planner *planner, const Namespace *netns, const O
 }
 
 static void plan_entries(Planner *planner, const Namespace *netns) {
-        const Namespace *there = network_find_namespace(planner->have, netns->name);
-
         for (const Object *wanted = netns->objects; wanted && !planner->failed;
              wanted = wanted->next) {
-                Wish wish = {.wanted = wanted, .netns = netns};
+                Wish wish;
 
                 if (wanted->type->transport != TRANSPORT_RTNL)
                         continue;
+                wish = wish_of(planner, netns, wanted);
                 wish.item = item_of(planner, netns, wanted);
-                if (there && there->exists)
-                        wish.have = object_find(there->objects, wanted);
-                wish.depth = wanted->type->rank ? wanted->type->rank(&wanted->set) : 0;
                 if (wish.item)
                         grant(planner, &wish);
         }

@@ -173,7 +173,8 @@ Op *planner_step(Planner *planner, OpType type, Stage stage, unsigned depth, Pla
 /* Lower first, but for what goes: there the upper one is first, and so it is for coming down. */
 static int compare_steps(const void *a, const void *b) {
         const Step *one = *(Step *const *)a, *two = *(Step *const *)b;
-        bool upper_first = one->stage <= STAGE_LINK_DEL || one->stage == STAGE_DOWN;
+        bool upper_first = one->stage <= STAGE_LINK_DEL || one->stage == STAGE_DOWN ||
+                           one->stage == STAGE_RELEASED;
 
         if (one->stage != two->stage)
                 return one->stage < two->stage ? -1 : 1;

@@ -67,6 +67,7 @@ typedef enum Stage {
         STAGE_LAST,    /* what stands on a port */
         STAGE_CHOICE,  /* a master chooses among its ports */
         STAGE_ENTRY,   /* routes, rules: once there are addresses, on links that are up */
+        STAGE_RELEASED,/* what goes once nothing refers to it any more */
         _STAGE_N,
 } Stage;
 

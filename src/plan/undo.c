@@ -256,6 +256,7 @@ static PlanItem *netns_item(Planner *planner, const char *name) {
 static void undo_entry(Planner *planner, const RecordEntry *entry, const Object *have,
                        const Namespace *netns) {
         const Value *protocol = attrset_get(&have->set, "protocol");
+        bool stays = network_find_namespace(planner->wanted, netns->name);
         PlanItem *item;
         Op *op;
 
@@ -265,7 +266,11 @@ static void undo_entry(Planner *planner, const RecordEntry *entry, const Object 
                 return;
         }
         item = netns_item(planner, netns->name);
-        op = planner_step(planner, OP_OBJECT_DEL, STAGE_OBJECT_DEL, 0, item);
+        /* With it the kernel would delete what is about to refer to another one. */
+        op = planner_step(planner, OP_OBJECT_DEL,
+                          have->type->flags & OBJECT_REFERRED && stays ? STAGE_RELEASED
+                                                                       : STAGE_OBJECT_DEL,
+                          have->type->rank ? have->type->rank(&have->set) : 0, item);
         op->netns = op->name = netns->name;
         op->object = have;
         op->undoes = true;

@@ -167,6 +167,27 @@ static void link_text(const Link *link, bool all, Buf *ret) {
         objects_text(buf_text(&path), link->objects, all, ret);
 }
 
+static int compare_lines(const void *a, const void *b) {
+        return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* What was told stands behind what was read: their order says nothing. */
+static void entries_text(const Namespace *netns, Buf *ret) {
+        _cleanup_(buf_deinit) Buf text = {};
+        char *lines[256], *rest;
+        size_t n = 0;
+
+        objects_text(netns->name, netns->objects, true, &text);
+        rest = text.text;
+        for (char *line; rest && (line = strsep(&rest, "\n")) && *line; n++) {
+                assert_true(n < ELEMENTSOF(lines));
+                lines[n] = line;
+        }
+        qsort(lines, n, sizeof(*lines), compare_lines);
+        for (size_t i = 0; i < n; i++)
+                buf_printf(ret, "%s\n", lines[i]);
+}
+
 static void network_text(const Network *network, bool all, Buf *ret) {
         for (const Namespace *netns = network->namespaces; netns; netns = netns->hh.next) {
                 buf_printf(ret, "%s exists=%d dead=%d cookie=%llu used=%d reason=%s\n",
@@ -175,7 +196,7 @@ static void network_text(const Network *network, bool all, Buf *ret) {
                            netns->reason ? netns->reason : "-");
                 for (const Link *link = netns->links; link; link = link->hh.next)
                         link_text(link, all, ret);
-                objects_text(netns->name, netns->objects, true, ret);
+                entries_text(netns, ret);
         }
         assert_int_equal(buf_error(ret), 0);
 }

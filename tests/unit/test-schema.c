@@ -528,10 +528,11 @@ static void check_same_link(const Value *sent, const Value *read) {
                 check(read->raw.nsid == -1);
 }
 
-/* What `verify` misses, beside what is always required. */
+/* What `verify` misses, beside what is always required; and what it misses then. */
 static bool set_missing(const Table *table, int row, size_t at, Arena *arena, AttrSet *set) {
         const char *key, *reason;
         Values values;
+        int next;
 
         if (row < 0 || (size_t)row == at || attrset_has(set, (size_t)row))
                 return false;
@@ -539,6 +540,9 @@ static bool set_missing(const Table *table, int row, size_t at, Arena *arena, At
         for (size_t i = 0; i < values.n; i++) {
                 attrset_set(set, (size_t)row, values.items[i]);
                 if (table->object->verify(set, &key, &reason) == 0)
+                        return true;
+                next = schema_find(table->schema, key);
+                if (next != row && set_missing(table, next, at, arena, set))
                         return true;
         }
         return false;

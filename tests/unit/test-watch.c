@@ -428,6 +428,77 @@ static void test_default_routes(void **state) {
         assert_false(seen(world, "br0")->carries_default);
 }
 
+static size_t count_of(const World *world, const char *netns, const ObjectType *type) {
+        const Namespace *there = network_find_namespace(world->have, netns);
+        size_t n = 0;
+
+        for (const Object *object = there->objects; object; object = object->next)
+                n += object->type == type;
+        return n;
+}
+
+/* News of a carrier comes when it comes. */
+static void await_entries(Listener *listener, const char *after, size_t nexthops, size_t routes) {
+        World *world = &listener->world;
+        size_t n = 0, m = 0;
+
+        for (unsigned i = 0; i < 100; i++) {
+                look(world);
+                n = count_of(world, "a", &object_nexthop);
+                m = count_of(world, "a", &object_route);
+                if (n == nexthops && m == routes)
+                        break;
+                wait_readable(listener, 100);
+        }
+        if (n != nexthops || m != routes)
+                fail_msg("%s: %zu nexthops, %zu routes", after, n, m);
+        assert_as_fresh(listener);
+}
+
+/* With nexthops go the groups that they are alone in, and routes; most of it nobody tells. */
+static void test_nexthops(void **state) {
+        static const struct {
+                const char *command;
+                size_t nexthops, routes; /* of 4 and 2 */
+        } steps[] = {
+                {"ip -n a nexthop replace id 1 via 10.0.0.8 dev p1 proto 109", 4, 2},
+                {"ip -n a nexthop replace id 3 group 2 proto 109", 4, 2},
+                {"ip -n a route del 10.77.0.0/16", 4, 1},
+                {"ip -n a nexthop del id 2", 3, 2},
+                {"ip -n a nexthop del id 1", 2, 1},
+                {"ip -n a nexthop del id 4", 3, 1},
+                {"ip -n a link set u1 down", 3, 2},
+                {"ip -n a link set p1 down", 2, 1},
+                {"ip -n a link set p1 down && ip -n a link set p1 up", 2, 1},
+                {"ip link set p0 down", 2, 1},
+                {"ip -n a link set p1 netns b", 2, 1},
+        };
+        Listener *listener = *state;
+        World *world = &listener->world;
+
+        set_scene(listener);
+        put_in(space_of(world->wanted, "a"), &object_nexthop, "id", "999", "blackhole", "true", NULL);
+        put_in(space_of(world->wanted, "a"), &object_route, "to", "10.255.0.0/16", "nhid", "999", NULL);
+        look(world);
+        for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
+                await_entries(listener, "before", 0, 0);
+                assert_int_equal(run("ip -n a -b - <<'END'\n"
+                                     "nexthop add id 1 via 10.0.0.9 dev p1 proto 109\n"
+                                     "nexthop add id 2 dev u1 proto 109\n"
+                                     "nexthop add id 3 group 1/2 proto 109\n"
+                                     "nexthop add id 4 group 1 proto 109\n"
+                                     "route add 10.77.0.0/16 nhid 3 proto 109\n"
+                                     "route add 10.78.0.0/16 nhid 4 proto 109\n"
+                                     "END\n"), 0);
+                await_entries(listener, "made", 4, 2);
+                assert_int_equal(run("%s", steps[i].command), 0);
+                await_entries(listener, steps[i].command, steps[i].nexthops, steps[i].routes);
+                assert_int_equal(run("ip link set p0 up; ip -n a link set u1 up; ip -n a link set p1 up "
+                                     "2>/dev/null; ip -n a nexthop flush >/dev/null 2>&1; "
+                                     "until ip -n a link show u1 | grep -q LOWER_UP; do :; done"), 0);
+        }
+}
+
 /* What the parent does to them nobody tells. Without IPv6 there is no other news of them. */
 static void test_followers(void **state) {
         Listener *listener = *state;
@@ -625,6 +696,7 @@ int main(void) {
                 T(test_churn),
                 T(test_sysctls),
                 T(test_default_routes),
+                T(test_nexthops),
                 T(test_followers),
                 T(test_numbers),
                 T(test_overrun),
