@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What links claim: a name, a peer, a place on a parent. Every link states its claims; sorted, the
- * ones that collide stand side by side, so that a hundred thousand links are no problem.
+ * What links claim: a name, a peer, a place on a parent; and routes, rules and the like their place
+ * in a namespace. Each states its claims; sorted, the ones that collide stand side by side, so that
+ * a hundred thousand are no problem.
  */
 
 #include "config/check.h"
@@ -20,6 +21,7 @@ typedef enum Rule {
         RULE_ADDRESS,    /* the IP address of siblings that share a MAC address */
         RULE_MAC,        /* the MAC address of siblings and their parent */
         RULE_OBJECT,     /* the same object twice on one link */
+        RULE_ENTRY,      /* the same, in one namespace, wherever it is written */
         _RULE_N,
 } Rule;
 
@@ -41,7 +43,9 @@ typedef struct Claim {
         const char *what; /* the same, for people */
         const char *tag;  /* as what, or "" */
         const Link *link;
-        const char *row;  /* where in the link */
+        const char *row;  /* where in the link, or the object */
+        const Namespace *netns; /* without a link: of the object */
+        const Object *object;
         Location at;
 } Claim;
 
@@ -258,6 +262,22 @@ static void claim_objects(Claims *claims, const Link *link) {
         }
 }
 
+static void claim_entries(Claims *claims, const Namespace *netns) {
+        for (const Object *object = netns->objects; object; object = object->next) {
+                _cleanup_(buf_deinit) Buf key = {};
+
+                object_key(object, &key);
+                claim_add(claims, (Claim){
+                        .rule = RULE_ENTRY,
+                        .key = KEY("%p %s %s", (const void *)netns, object->type->schema.name,
+                                   buf_text(&key)),
+                        .what = KEY("%s", buf_text(&key)), .tag = "",
+                        .row = schema_row(object->set.schema, 0)->key, .at = object->at,
+                        .netns = netns, .object = object,
+                });
+        }
+}
+
 static void claim_all(Claims *claims, const Link *link) {
         const Link *lower = link_kind_is(link->kind, KIND_PARENT) ? link_real_lower(link) : NULL;
 
@@ -293,6 +313,7 @@ static const RuleText rules[_RULE_N] = {
                           "two links on '{1}' can't share {0}: also on '{3}' ({4})"},
         [RULE_MAC] = {COLLISION_TWICE, "{0} on '{1}' is also the address of '{3}' ({4})"},
         [RULE_OBJECT] = {COLLISION_TWICE, "{0} is there twice ({4})"},
+        [RULE_ENTRY] = {COLLISION_TWICE, "{0} is there twice ({4})"},
 };
 
 static int compare_places(Location a, Location b) {
@@ -325,10 +346,14 @@ static void expand(const char *problem, const char *const words[5], Buf *ret) {
 static void report_claim(Claims *claims, const Claim *claim, const Claim *other) {
         Check *check = claims->check;
         const char *words[] = {
-                claim->what, claim->tag, other->tag, check_link_name(check, other->link),
+                claim->what, claim->tag, other->tag,
+                other->link ? check_link_name(check, other->link) : "",
                 check_place(check, other->at),
         };
         _cleanup_(buf_deinit) Buf text = {};
+
+        check->netns = claim->netns;
+        check->object = claim->object;
 
         expand(rules[claim->rule].problem, words, &text);
         if (buf_error(&text) < 0)
@@ -360,6 +385,8 @@ int check_claims(Check *check) {
         for (const Namespace *netns = check->network->namespaces; netns; netns = netns->hh.next)
                 for (const Link *link = netns->links; link; link = link->hh.next)
                         claim_all(&claims, link);
+        for (const Namespace *netns = check->network->namespaces; netns; netns = netns->hh.next)
+                claim_entries(&claims, netns);
         if (claims.n)
                 qsort(claims.items, claims.n, sizeof(Claim), compare_claims);
         for (size_t i = 0, n; i < claims.n; i += n) {
