@@ -10,11 +10,29 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
+#include <linux/nexthop.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 /* Default routes. */
+
+/* Nexthop objects that default routes refer to, where the kernel does not tell what these say. */
+typedef struct Defaults {
+        Cache *cache;
+        uint32_t *ids;
+        size_t n;
+} Defaults;
+
+static int take_id(Defaults *defaults, uint32_t id) {
+        uint32_t *grown = reallocarray(defaults->ids, defaults->n + 1, sizeof(uint32_t));
+
+        if (!grown)
+                return -ENOMEM;
+        defaults->ids = grown;
+        defaults->ids[defaults->n++] = id;
+        return 0;
+}
 
 static int take_hop(Cache *cache, int ifindex) {
         int *grown = reallocarray(cache->defaults, cache->n_defaults + 1, sizeof(int));
@@ -47,7 +65,7 @@ static int take_hops(Cache *cache, const struct nlattr *attr) {
 static int take_route(const struct nlmsghdr *message, void *userdata) {
         const struct rtmsg *route = mnl_nlmsg_get_payload(message);
         const struct nlattr *tb[RTA_MAX + 1];
-        Cache *cache = userdata;
+        Defaults *defaults = userdata;
         int r;
 
         /* First of all the cheap question: there can be a million others. */
@@ -57,14 +75,56 @@ static int take_route(const struct nlmsghdr *message, void *userdata) {
                 return 0;
         r = attrs_parse_message(message, sizeof(*route), tb, ELEMENTSOF(tb));
         if (r == 0 && tb[RTA_OIF] && mnl_attr_get_payload_len(tb[RTA_OIF]) >= sizeof(uint32_t))
-                r = take_hop(cache, (int)mnl_attr_get_u32(tb[RTA_OIF]));
+                r = take_hop(defaults->cache, (int)mnl_attr_get_u32(tb[RTA_OIF]));
         if (r == 0 && tb[RTA_MULTIPATH])
-                r = take_hops(cache, tb[RTA_MULTIPATH]);
+                r = take_hops(defaults->cache, tb[RTA_MULTIPATH]);
+        /* Without net.ipv4.nexthop_compat_mode that is all there is (fib_semantics.c, route.c). */
+        if (r == 0 && tb[RTA_NH_ID] && !tb[RTA_OIF] && !tb[RTA_MULTIPATH] &&
+            mnl_attr_get_payload_len(tb[RTA_NH_ID]) >= sizeof(uint32_t))
+                r = take_id(defaults, mnl_attr_get_u32(tb[RTA_NH_ID]));
+        return r;
+}
+
+/* A link, or the others of a group, which are no groups. */
+static int take_nexthop(const struct nlmsghdr *message, void *userdata) {
+        const struct nlattr *tb[NHA_OIF + 1];
+        Defaults *defaults = userdata;
+        struct nexthop_grp member;
+        int r;
+
+        if (message->nlmsg_type != RTM_NEWNEXTHOP)
+                return 0;
+        r = attrs_parse_message(message, sizeof(struct nhmsg), tb, ELEMENTSOF(tb));
+        if (r == 0 && tb[NHA_OIF] && mnl_attr_get_payload_len(tb[NHA_OIF]) >= sizeof(uint32_t))
+                r = take_hop(defaults->cache, (int)mnl_attr_get_u32(tb[NHA_OIF]));
+        for (size_t i = 0; r == 0 && tb[NHA_GROUP] &&
+                           i < mnl_attr_get_payload_len(tb[NHA_GROUP]) / sizeof(member); i++) {
+                memcpy(&member, (const char *)mnl_attr_get_payload(tb[NHA_GROUP]) +
+                                        i * sizeof(member), sizeof(member));
+                r = take_id(defaults, member.id);
+        }
+        return r;
+}
+
+/* Those of groups are added on the way. */
+static int follow_nexthops(Place *host, Defaults *defaults) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < defaults->n; i++) {
+                DumpRequest buffer;
+                struct nlmsghdr *request = dump_request(&buffer, RTM_GETNEXTHOP,
+                                                        sizeof(struct nhmsg));
+
+                mnl_attr_put_u32(request, NHA_ID, defaults->ids[i]);
+                r = netlink_get(host->space->netlink, request, take_nexthop, defaults);
+                if (r == NETLINK_E_ABSENT)
+                        r = 0; /* it is gone by now */
+        }
         return r;
 }
 
 /* The strict check makes the kernel filter by table. */
-static int dump_default(Place *host, uint8_t family) {
+static int dump_default(Place *host, Defaults *defaults, uint8_t family) {
         DumpRequest buffer;
         struct nlmsghdr *request = dump_request(&buffer, RTM_GETROUTE, sizeof(struct rtmsg));
         struct rtmsg *route = mnl_nlmsg_get_payload(request);
@@ -72,7 +132,7 @@ static int dump_default(Place *host, uint8_t family) {
 
         route->rtm_family = family;
         route->rtm_table = RT_TABLE_MAIN;
-        r = netlink_dump(host->space->netlink, request, take_route, host->space->cache);
+        r = netlink_dump(host->space->netlink, request, take_route, defaults);
         /* There is no main table before its first route, and no IPv6 where it is switched off. */
         if (r == -ENOENT || r == -EAFNOSUPPORT || r == -EOPNOTSUPP)
                 return 0;
@@ -82,13 +142,17 @@ static int dump_default(Place *host, uint8_t family) {
 /* Nobody tells of routes: to listen would mean to hear of each one of a million. */
 static int read_defaults(Place *host) {
         Cache *cache = host->space->cache;
+        Defaults defaults = {.cache = cache};
         int r = place_enter(host);
 
         cache->n_defaults = 0;
         if (r == 0)
-                r = dump_default(host, AF_INET);
+                r = dump_default(host, &defaults, AF_INET);
         if (r == 0)
-                r = dump_default(host, AF_INET6);
+                r = dump_default(host, &defaults, AF_INET6);
+        if (r == 0)
+                r = follow_nexthops(host, &defaults);
+        free(defaults.ids);
         cache->knows_defaults = r == 0;
         return r;
 }

@@ -201,7 +201,19 @@ static void test_dump_carries(void **state) {
         look(world);
         assert_true(seen(world, "v0")->carries_default);
         assert_true(seen(world, "v1")->carries_default);
-        assert_int_equal(run("ip route del default && ip -6 route del default && "
+        assert_int_equal(run("ip route del default && sysctl -qw net.ipv4.nexthop_compat_mode=0 && "
+                             "ip nexthop add id 1 via 10.1.0.2 dev v0 && "
+                             "ip nexthop add id 2 via 10.2.0.3 dev v1 && "
+                             "ip nexthop add id 3 group 1/2 && ip -6 route del default && "
+                             "ip route add default nhid 1"), 0);
+        look(world);
+        assert_true(seen(world, "v0")->carries_default);
+        assert_false(seen(world, "v1")->carries_default);
+        assert_int_equal(run("ip route replace default nhid 3"), 0);
+        look(world);
+        assert_true(seen(world, "v0")->carries_default);
+        assert_true(seen(world, "v1")->carries_default);
+        assert_int_equal(run("ip route del default && ip nexthop flush >/dev/null && "
                              "ip route add default via 10.1.0.2 table 77 && "
                              "ip route add blackhole default"), 0);
         look(world);
