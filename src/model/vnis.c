@@ -40,7 +40,8 @@ int vnis_join(ParseScope *scope, Value *list) {
         Value joined = {.list.items = arena_new_n(scope->arena, Value, MAX(list->list.n, (size_t)1))};
         int r = joined.list.items ? 0 : -ENOMEM;
 
-        qsort(list->list.items, list->list.n, sizeof(Value), compare_ranges);
+        if (list->list.n > 0)
+                qsort(list->list.items, list->list.n, sizeof(Value), compare_ranges);
         for (size_t i = 0; r == 0 && i < list->list.n; i++) {
                 VniRange range = *list->list.items[i].vnis;
                 const VniRange *last =
