@@ -310,9 +310,8 @@ static uint16_t object_flags(const Op *op) {
 
         if (op->type == OP_OBJECT_DEL)
                 return 0;
-        if (op->type == OP_OBJECT_SET)
-                return NLM_F_REPLACE;
-        if (op->again || type->flags & OBJECT_TAKES)
+        /* What is to be changed may have gone meanwhile, with a link. */
+        if (op->type == OP_OBJECT_SET || op->again || type->flags & OBJECT_TAKES)
                 return NLM_F_CREATE | NLM_F_REPLACE;
         return type->create ? type->create(&op->object->set) : NLM_F_CREATE | NLM_F_EXCL;
 }

@@ -468,10 +468,13 @@ static int set_common_row(FakeKernel *kernel, Link *link, LinkRow at, const Valu
                                                       : fake_down(kernel, link);
         case LINK_MASTER:
                 return set_master(kernel, link, value);
+        case LINK_ARP: /* arp_netdev_event(), ndisc_netdev_event() */
+                if (link->common.values[at].number != value->number)
+                        fake_flush_resolved(link);
+                return fake_set_value(kernel, &link->common, at, value);
         case LINK_GROUP:
         case LINK_ALIAS:
         case LINK_TXQUEUELEN:
-        case LINK_ARP:
         case LINK_MULTICAST:
         case LINK_ALLMULTICAST:
         case LINK_PROMISC:

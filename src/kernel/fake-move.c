@@ -66,6 +66,8 @@ int fake_transfer(FakeKernel *kernel, Link *link, Namespace *to, const char *nam
                 r = fake_release(kernel, link);
         if (r == 0)
                 r = fake_down(kernel, link);
+        if (r == 0)
+                fake_lose_ip(kernel, link);
         HASH_FIND(hh, kernel->spaces, &to->cookie, sizeof(uint64_t), space);
         moved = r == 0 && space ? namespace_add_link(to, name) : NULL;
         if (!moved)

@@ -185,6 +185,7 @@ int fake_up(FakeKernel *kernel, Link *link) {
         if (mac_is_busy(kernel, link))
                 return -EADDRINUSE;
         set_number(link, LINK_STATE, LINK_STATE_UP);
+        fake_got_address(kernel, link, NULL);
         r = add_link_local(kernel, link);
         if (r < 0)
                 return r;
@@ -203,6 +204,8 @@ int fake_down(FakeKernel *kernel, Link *link) {
         set_number(link, LINK_STATE, LINK_STATE_DOWN);
         drop_ipv6(link);
         fake_flush_referred(link);
+        fake_flush_ip(kernel, link, AF_INET, false);
+        fake_flush_ip(kernel, link, AF_INET6, false);
         FOREACH_LINK(kernel, child)
                 if (fake_parent(child) == link && is_tied(child, KIND_NEEDS_PARENT_UP))
                         fake_down(kernel, child);
@@ -236,10 +239,12 @@ static int take_mtu(FakeKernel *kernel, Link *link, uint64_t mtu) {
         if (before == mtu)
                 return 0;
         set_number(link, LINK_MTU, mtu);
-        if (mtu < MTU_MIN_IPV6)
+        if (mtu < MTU_MIN_IPV6) {
                 drop_ipv6(link);
-        else if (before < MTU_MIN_IPV6 && fake_is_up(link) && !fake_is_loopback(link))
+                fake_flush_ip(kernel, link, AF_INET6, true);
+        } else if (before < MTU_MIN_IPV6 && fake_is_up(link) && !fake_is_loopback(link)) {
                 r = add_link_local(kernel, link);
+        }
         FOREACH_LINK(kernel, child) {
                 if (r < 0 || fake_parent(child) != link)
                         continue;
@@ -296,6 +301,8 @@ static void take_mac(FakeKernel *kernel, Link *link, const uint8_t mac[6]) {
         Value value = {};
 
         memcpy(value.bytes, mac, 6);
+        if (memcmp(link->common.values[LINK_MAC].bytes, mac, 6) != 0)
+                fake_flush_resolved(link);
         attrset_set(&link->common, LINK_MAC, value);
         FOREACH_LINK(kernel, child)
                 if (fake_parent(child) == link && inherits_mac(kernel, child) &&
@@ -485,6 +492,12 @@ static void rename_in(AttrSet *set, Ref from, Ref to) {
                 if (type->is_ref && type->shape == SHAPE_SCALAR &&
                     ref_equal(&set->values[i].ref, &from))
                         attrset_set(set, i, (Value){.ref = to});
+                for (size_t j = 0; type->ref_in && j < set->values[i].list.n; j++) {
+                        Value *ref = type->ref_in(&set->values[i].list.items[j]);
+
+                        if (ref_equal(&ref->ref, &from))
+                                *ref = (Value){.ref = to};
+                }
         }
 }
 
@@ -496,6 +509,9 @@ void fake_rename_refs(FakeKernel *kernel, Ref from, Ref to) {
                 for (Object *object = link->objects; object; object = object->next)
                         rename_in(&object->set, from, to);
         }
+        for (Namespace *netns = kernel->world->namespaces; netns; netns = netns->hh.next)
+                for (Object *object = netns->objects; object; object = object->next)
+                        rename_in(&object->set, from, to);
 }
 
 int fake_destroy(FakeKernel *kernel, Link *link) {
@@ -519,6 +535,7 @@ int fake_destroy(FakeKernel *kernel, Link *link) {
         if (parent && fake_is_fixed(link))
                 take_mac(kernel, parent, fake->lent_mac);
         fake_flush_referred(link);
+        fake_lose_ip(kernel, link);
         fake_rename_refs(kernel, link_self(link), (Ref){});
         HASH_DEL(kernel->links, fake);
         namespace_remove_link(link);

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 int fake_refuse(OpResult *result, int error, const Row *row, const char *format, ...) {
         va_list ap;
@@ -92,7 +91,7 @@ int fake_fill(FakeKernel *kernel, AttrSet *set, bool choice) {
         return 0;
 }
 
-static int set_text(FakeKernel *kernel, AttrSet *set, const char *key, const char *text) {
+int fake_set_text(FakeKernel *kernel, AttrSet *set, const char *key, const char *text) {
         ParseScope scope = {.arena = &kernel->world->arena, .netns = HOST};
         int row = schema_find(set->schema, key);
         Value value = {};
@@ -104,39 +103,6 @@ static int set_text(FakeKernel *kernel, AttrSet *set, const char *key, const cha
         if (r == 0)
                 attrset_set(set, (size_t)row, value);
         return r > 0 ? -EINVAL : r;
-}
-
-/* What the kernel says of every address: IFA_LABEL and IFA_PROTO. */
-static int describe_address(FakeKernel *kernel, const Link *link, Object *object,
-                            uint8_t protocol) {
-        const Value *address = attrset_get(&object->set, "address");
-        int label = schema_find(object->set.schema, "label");
-        int proto = schema_find(object->set.schema, "protocol");
-
-        if (proto >= 0)
-                attrset_set(&object->set, (size_t)proto, (Value){.number = protocol});
-        if (label < 0 || !address || address->family != AF_INET ||
-            attrset_has(&object->set, (size_t)label))
-                return 0;
-        return fake_set_value(kernel, &object->set, (size_t)label, &(Value){.text = link->name});
-}
-
-int fake_add_address(FakeKernel *kernel, Link *link, const char *text) {
-        Object like = {.type = &object_address}, *object;
-        int r = attrset_init(&like.set, &object_address.schema, &kernel->world->arena);
-
-        if (r == 0)
-                r = set_text(kernel, &like.set, "address", text);
-        if (r < 0)
-                return r;
-        if (object_find(link->objects, &like))
-                return 0;
-        object = link_add_object(link, &object_address);
-        if (!object)
-                return -ENOMEM;
-        object->set = like.set;
-        r = fake_fill(kernel, &object->set, false);
-        return r < 0 ? r : describe_address(kernel, link, object, 3 /* IFAPROT_KERNEL_LL */);
 }
 
 /* Sysctls. */
@@ -165,8 +131,8 @@ static int describe_sysctl(FakeKernel *kernel, Object *object, const Sysctl *sys
 
         if (!object)
                 return -ENOMEM;
-        r = set_text(kernel, &object->set, "key", sysctl->key);
-        return r < 0 ? r : set_text(kernel, &object->set, "value", sysctl->value);
+        r = fake_set_text(kernel, &object->set, "key", sysctl->key);
+        return r < 0 ? r : fake_set_text(kernel, &object->set, "value", sysctl->value);
 }
 
 int fake_reset_sysctls(FakeKernel *kernel, Link *link) {
@@ -273,207 +239,6 @@ static int netns_del(FakeKernel *kernel, const Op *op, OpResult *result) {
         return r;
 }
 
-/* Objects. */
-
-/* One slot for both: an IPv6 address is there once per link, whatever its prefix (addrconf.c). */
-static bool same_slot(const Object *a, const Object *b) {
-        const Value *x, *y;
-
-        if (object_same(a, b))
-                return true;
-        if (a->type != &object_address || b->type != &object_address)
-                return false;
-        x = attrset_get(&a->set, "address");
-        y = attrset_get(&b->set, "address");
-        return x && y && x->family == AF_INET6 && y->family == AF_INET6 &&
-               memcmp(x->bytes, y->bytes, 16) == 0;
-}
-
-static Object *find_slot(Object *list, const Object *like) {
-        for (Object *object = list; object; object = object->next)
-                if (same_slot(object, like))
-                        return object;
-        return NULL;
-}
-
-static bool in_prefix(const Value *a, const Value *b, unsigned length) {
-        for (unsigned bit = 0; bit < length; bit++)
-                if ((a->bytes[bit / 8] ^ b->bytes[bit / 8]) & (0x80u >> (bit % 8)))
-                        return false;
-        return true;
-}
-
-/* KIND_OWN_IP: the parent tells its children apart by their addresses. */
-static bool sibling_has(FakeKernel *kernel, const Link *link, const Object *object) {
-        const Value *address = attrset_get(&object->set, "address");
-        const Link *parent = fake_parent(link);
-
-        if (!parent || !address || !link_kind_is(link->kind, KIND_OWN_IP))
-                return false;
-        FOREACH_LINK(kernel, sibling) {
-                if (sibling == link || fake_parent(sibling) != parent)
-                        continue;
-                for (const Object *other = sibling->objects; other; other = other->next) {
-                        const Value *theirs = attrset_get(&other->set, "address");
-
-                        if (other->type == &object_address && theirs &&
-                            theirs->family == address->family &&
-                            in_prefix(theirs, address, address->family == AF_INET ? 32 : 128))
-                                return true;
-                }
-        }
-        return false;
-}
-
-static int check_object(FakeKernel *kernel, const Namespace *netns, const Link *link,
-                        const Object *object, OpResult *result) {
-        const Value *address = attrset_get(&object->set, "address");
-
-        if (link && find_slot(link->objects, object))
-                return fake_refuse(result, -EEXIST, NULL, "it is there already");
-        if (!link && find_slot(netns->objects, object))
-                return fake_refuse(result, -EEXIST, NULL, "it is there already");
-        if (object->type == &object_altname && fake_name_taken(netns, object->set.values[0].text))
-                return fake_refuse(result, -EEXIST, NULL, "the name is in use");
-        if (!link && object->type->transport == TRANSPORT_RTNL)
-                return fake_check_numbers(kernel, netns, object, result);
-        if (link && object->type->flags & OBJECT_OF_PORT)
-                return fake_check_of_port(link, object, result);
-        if (link && object->type->of_master)
-                return fake_check_fdb(link, object, result);
-        if (object->type != &object_address || !address || !link)
-                return 0;
-        if (address->family == AF_INET6 && link->common.values[LINK_MTU].number < 1280)
-                return fake_refuse(result, -EINVAL, NULL, "IPv6 is off below an MTU of 1280");
-        if (sibling_has(kernel, link, object))
-                return fake_refuse(result, -EADDRINUSE, NULL,
-                                   "Address already assigned to an ipvlan device");
-        return 0;
-}
-
-static int object_add(FakeKernel *kernel, const Op *op, Namespace *netns, Link *link,
-                      OpResult *result) {
-        Object *object;
-        int r = check_object(kernel, netns, link, op->object, result);
-
-        if (r < 0)
-                return r;
-        object = link ? link_add_object(link, op->object->type)
-                      : namespace_add_object(netns, op->object->type);
-        if (!object || attrset_copy(&op->object->set, &kernel->world->arena, &object->set) < 0)
-                return -ENOMEM;
-        object->set.at = NULL;
-        object->set.implied = 0;
-        object->set.present &= op->object_rows;
-        r = fake_fill(kernel, &object->set, false);
-        if (object->type->fit && link)
-                object->type->fit(object, link);
-        if (r == 0 && object->type == &object_address)
-                r = describe_address(kernel, link, object, PROTOCOL_OURS);
-        else if (r == 0 && schema_find(object->set.schema, "protocol") >= 0)
-                attrset_set(&object->set, (size_t)schema_find(object->set.schema, "protocol"),
-                            (Value){.number = PROTOCOL_OURS});
-        return r;
-}
-
-/* NLM_F_REPLACE changes lifetimes and metric; label, scope and broadcast are silently kept. */
-static int object_set(FakeKernel *kernel, const Op *op, Object *there, OpResult *result) {
-        size_t i;
-        int r = 0;
-
-        if (!there)
-                return fake_refuse(result, -ENOENT, NULL, "there is nothing to change");
-        ROWSET_FOREACH(i, op->object_rows) {
-                const Row *row = schema_row(there->set.schema, i);
-
-                if (r == 0 && row->change <= CHANGE_DOWN && attrset_has(&op->object->set, i))
-                        r = fake_set_value(kernel, &there->set, i, &op->object->set.values[i]);
-        }
-        return r;
-}
-
-/* Secondary addresses go with the first of their subnet (promote_secondaries=0, devinet.c). */
-static void delete_secondaries(Link *link, const Object *primary) {
-        const Value *gone = attrset_get(&primary->set, "address");
-        Object *next;
-
-        if (!gone || gone->family != AF_INET || gone->length > 32)
-                return;
-        for (Object *object = link->objects; object; object = next) {
-                const Value *address = attrset_get(&object->set, "address");
-
-                next = object->next;
-                if (object->type == &object_address && address && address->family == AF_INET &&
-                    address->length == gone->length && in_prefix(address, gone, gone->length))
-                        object_remove(&link->objects, &link->last, object);
-        }
-}
-
-static bool is_primary(const Link *link, const Object *object) {
-        const Value *address = attrset_get(&object->set, "address");
-
-        for (const Object *first = link->objects; first != object; first = first->next) {
-                const Value *other = attrset_get(&first->set, "address");
-
-                if (first->type == &object_address && other && address &&
-                    other->family == AF_INET && other->length == address->length &&
-                    in_prefix(other, address, MIN(address->length, 32)))
-                        return false;
-        }
-        return true;
-}
-
-static void object_del(Namespace *netns, Link *link, Object *object) {
-        bool primary = link && object->type == &object_address && is_primary(link, object);
-
-        if (link)
-                object_remove(&link->objects, &link->last, object);
-        else
-                object_remove(&netns->objects, &netns->last, object);
-        if (!link && object->type->flags & OBJECT_REFERRED)
-                fake_forget_number(netns, object->type, object->set.values[0].number);
-        if (primary)
-                delete_secondaries(link, object);
-}
-
-static int apply_sysctl(FakeKernel *kernel, const Op *op, Object *there, OpResult *result) {
-        const Value *value = attrset_get(&op->object->set, "value");
-        int row = schema_find(op->object->set.schema, "value");
-
-        if (op->type == OP_OBJECT_DEL || !value)
-                return fake_refuse(result, -EINVAL, NULL, "a parameter cannot be deleted");
-        if (!there)
-                return fake_refuse(result, -ENOENT, NULL, "no such parameter");
-        return fake_set_value(kernel, &there->set, (size_t)row, value);
-}
-
-static int apply_object(FakeKernel *kernel, const Op *op, OpResult *result) {
-        Namespace *netns = fake_space(kernel, op->netns);
-        bool on_link = !op_is_entry(op) && op->object->type->flags & OBJECT_ON_LINK;
-        Link *link = NULL;
-        Object *there;
-        int r = 0;
-
-        if (!netns)
-                return fake_refuse(result, -ENOENT, NULL, "no namespace %s", op->netns);
-        if (on_link)
-                r = fake_find(kernel, op, result, &link);
-        if (r < 0)
-                return r;
-        there = object_find(link ? link->objects : netns->objects, op->object);
-        if (op->object->type->transport == TRANSPORT_SYSCTL)
-                return apply_sysctl(kernel, op, there, result);
-        if (op->type == OP_OBJECT_ADD)
-                return object_add(kernel, op, netns, link, result);
-        if (op->type == OP_OBJECT_SET)
-                return object_set(kernel, op, there, result);
-        if (there)
-                object_del(netns, link, there);
-        else
-                return fake_refuse(result, -EADDRNOTAVAIL, NULL, "it is not there");
-        return 0;
-}
-
 /* Operations. */
 
 static int apply_op(FakeKernel *kernel, const Op *op, OpResult *result) {
@@ -493,7 +258,7 @@ static int apply_op(FakeKernel *kernel, const Op *op, OpResult *result) {
         case OP_OBJECT_ADD:
         case OP_OBJECT_SET:
         case OP_OBJECT_DEL:
-                return apply_object(kernel, op, result);
+                return fake_apply_object(kernel, op, result);
         case _OP_TYPE_N:
                 break;
         }
@@ -559,28 +324,59 @@ static int dump_set(const AttrSet *from, const Network *scope, Arena *arena, Att
         return 0;
 }
 
-/* Everything but sysctls, of which only those asked for. */
-static int dump_objects(const Object *from, const Object *asked, const Network *scope, Link *link,
+static bool has_type(const Object *list, const ObjectType *type) {
+        for (; list; list = list->next)
+                if (list->type == type)
+                        return true;
+        return false;
+}
+
+/* Somewhere in the namespace. */
+static bool speaks_of(const Namespace *asked, const ObjectType *type) {
+        bool found = asked->all || has_type(asked->objects, type);
+
+        for (const Link *link = asked->links; link && !found; link = link->hh.next)
+                found = has_type(link->objects, type);
+        return found;
+}
+
+/* Sysctls are read one by one; of what others add by the thousand, only what is in our place. */
+static bool is_dumped(const Object *object, const Object *list, const Namespace *asked) {
+        const Value *protocol = attrset_get(&object->set, "protocol");
+        bool sysctl = object->type->transport == TRANSPORT_SYSCTL;
+
+        if (object->type->flags & OBJECT_ASKED && !speaks_of(asked, object->type))
+                return false;
+        if (!sysctl && (asked->all || !object->type->seek ||
+                        (protocol && protocol->number == PROTOCOL_OURS)))
+                return true;
+        for (; list; list = list->next)
+                if (object_same(list, object))
+                        return true;
+        return false;
+}
+
+/* `list`: what is asked for by name. */
+static int dump_objects(const Object *from, const Object *list, const Namespace *asked, Link *link,
                         Namespace *netns) {
         for (; from; from = from->next) {
-                bool wanted = from->type->transport != TRANSPORT_SYSCTL;
                 Object *object;
 
-                for (const Object *one = asked; one && !wanted; one = one->next)
-                        wanted = object_same(one, from);
-                if (!wanted)
+                if (!is_dumped(from, list, asked))
                         continue;
                 object = link ? link_add_object(link, from->type)
                               : namespace_add_object(netns, from->type);
                 if (!object ||
-                    dump_set(&from->set, scope, &netns->network->arena, &object->set) < 0)
+                    dump_set(&from->set, asked->network, &netns->network->arena, &object->set) < 0)
                         return -ENOMEM;
                 object->set.implied = from->set.implied;
         }
         return 0;
 }
 
-static int dump_link(const Link *from, const Network *scope, const Link *asked, Namespace *netns) {
+static int dump_link(const Link *from, const Namespace *where, const Link *asked,
+                     Namespace *netns) {
+        const Network *scope = where->network;
         Arena *arena = &netns->network->arena;
         Link *link = namespace_add_link(netns, from->name);
 
@@ -601,7 +397,7 @@ static int dump_link(const Link *from, const Network *scope, const Link *asked, 
         memcpy(link->permanent_mac, from->permanent_mac, sizeof(link->permanent_mac));
         link->carries_default = from->carries_default;
         link->carries_session = from->carries_session;
-        return dump_objects(from->objects, asked ? asked->objects : NULL, scope, link, netns);
+        return dump_objects(from->objects, asked ? asked->objects : NULL, where, link, netns);
 }
 
 static int dump_space(FakeKernel *kernel, const Namespace *asked, Namespace *netns) {
@@ -624,10 +420,10 @@ static int dump_space(FakeKernel *kernel, const Namespace *asked, Namespace *net
         for (const Link *link = from->links; r == 0 && link; link = link->hh.next) {
                 const Link *named = namespace_find_link(asked, link->name);
 
-                r = dump_link(link, asked->network,
+                r = dump_link(link, asked,
                               named ? named : namespace_find_ifindex(asked, link->ifindex), netns);
         }
-        return r < 0 ? r : dump_objects(from->objects, asked->objects, asked->network, NULL, netns);
+        return r < 0 ? r : dump_objects(from->objects, asked->objects, asked, NULL, netns);
 }
 
 static int fake_survey(Kernel *base, Network *scope) {

@@ -12,6 +12,7 @@ typedef struct FakeLink {
         uint8_t own_mac[6];    /* what it had, and gets back, while its master lends it one */
         uint64_t own_mtu;
         uint8_t lent_mac[6];   /* the parent's own address, while this link may set it */
+        bool no_ipv4;          /* its last address went: that takes routes, as going down does */
         UT_hash_handle hh;
 } FakeLink;
 
@@ -53,7 +54,7 @@ bool fake_name_taken(const Namespace *netns, const char *name);
 /* What every object of this type reports, unless it is said. `choice`: also rows without default. */
 int fake_fill(FakeKernel *kernel, AttrSet *set, bool choice);
 int fake_set_value(FakeKernel *kernel, AttrSet *set, size_t row, const Value *value);
-int fake_add_address(FakeKernel *kernel, Link *link, const char *text);
+int fake_set_text(FakeKernel *kernel, AttrSet *set, const char *key, const char *text);
 /* Per-link sysctls are made anew in every namespace. 0 or -ENOMEM. */
 int fake_reset_sysctls(FakeKernel *kernel, Link *link);
 
@@ -93,6 +94,32 @@ bool fake_filters_vlans(const Link *link);
 int fake_check_of_port(const Link *link, const Object *object, OpResult *result);
 void fake_forget_port(Link *master, const Link *port); /* what names it is gone */
 int fake_check_fdb(const Link *link, const Object *object, OpResult *result);
+
+/* fake-object.c: what lives on links and in namespaces. */
+
+int fake_apply_object(FakeKernel *kernel, const Op *op, OpResult *result);
+/* One of the kernel's own. 0 or -ENOMEM. */
+int fake_add_address(FakeKernel *kernel, Link *link, const char *text);
+
+/* fake-ip.c: routes and neighbours. */
+
+/* The first bits of two addresses of one family; all of them. */
+bool fake_in_prefix(const Value *a, const Value *b, unsigned length);
+bool fake_same_ip(const Value *a, const Value *b);
+/* What it needs is there. 0 or refused. */
+int fake_check_route(const Namespace *netns, const Object *object, OpResult *result);
+int fake_check_neighbour(const Link *link, const Object *object, OpResult *result);
+/* Fills in the links that nobody said. */
+void fake_complete_route(const Namespace *netns, Object *object);
+/* What goes with the link's coming down, for good if it is `gone`. */
+void fake_flush_ip(FakeKernel *kernel, Link *link, uint8_t family, bool gone);
+/* What goes with another MAC address. */
+void fake_flush_resolved(Link *link);
+/* One more, or (NULL) the link is up: what has several ways goes by this one again. */
+void fake_got_address(FakeKernel *kernel, const Link *link, const Value *address);
+/* What goes with one that is no longer among the link's; and with the link as a whole. */
+void fake_lost_address(FakeKernel *kernel, Link *link, const Value *address);
+void fake_lose_ip(FakeKernel *kernel, Link *link);
 
 /* fake-link.c: requests. */
 

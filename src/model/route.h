@@ -3,15 +3,8 @@
 
 /* What the files about routes share: the types of metrics, and of several next hops. */
 
+#include "mvnet/route.h"
 #include "mvnet/schema.h"
-
-/* One of several ways that a route goes. */
-typedef struct Hop {
-        Value via;       /* no family: none */
-        Value dev;       /* a reference, to nothing if it is the kernel's choice */
-        uint32_t weight; /* 1 to 256 */
-        bool onlink;
-} Hop;
 
 extern const AttrType attr_metric, attr_metric_bool, attr_metric_time, attr_metric_text,
         attr_metric_bits;

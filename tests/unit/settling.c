@@ -202,6 +202,15 @@ void settling_crash(Settling *settling, const Network *wanted, size_t after) {
         open_store(settling);
 }
 
+static void disown_objects(Object *object) {
+        for (; object; object = object->next) {
+                int row = schema_find(object->set.schema, "protocol");
+
+                if (row >= 0 && attrset_has(&object->set, (size_t)row))
+                        object->set.values[row].number = 0;
+        }
+}
+
 void settling_disown(Settling *settling) {
         Network *world = kernel_fake_state(settling->fake);
         const Record *record = store_record(settling->store);
@@ -215,13 +224,10 @@ void settling_disown(Settling *settling) {
                         /* A link that is made anew has none, and numbers change with moves. */
                         link->driver = arena_printf(&world->arena, "theirs-%u", number++);
                         assert_non_null(link->driver);
-                        for (Object *object = link->objects; object; object = object->next) {
-                                int row = schema_find(object->set.schema, "protocol");
-
-                                if (row >= 0 && attrset_has(&object->set, (size_t)row))
-                                        object->set.values[row].number = 0;
-                        }
+                        disown_objects(link->objects);
                 }
+        for (Namespace *netns = world->namespaces; netns; netns = netns->hh.next)
+                disown_objects(netns->objects);
 }
 
 /* Snapshots. */
@@ -240,19 +246,6 @@ static void describe_set(const char *prefix, const AttrSet *set, Buf *lines) {
         }
 }
 
-static void describe_objects(const char *prefix, const Object *object, Arena *arena, Buf *lines) {
-        for (; object; object = object->next) {
-                _cleanup_(buf_deinit) Buf key = {};
-                const char *owner;
-
-                object_key(object, &key);
-                owner = arena_printf(arena, "%s %s %s", prefix, object->type->schema.name,
-                                     buf_text(&key));
-                assert_non_null(owner);
-                describe_set(owner, &object->set, lines);
-        }
-}
-
 static bool has_line(const Buf *lines, const char *line) {
         const char *at = buf_text(lines);
         size_t n = strlen(line);
@@ -261,6 +254,51 @@ static bool has_line(const Buf *lines, const char *line) {
                 if (strncmp(at, line, n) == 0 && at[n] == '\n')
                         return true;
         return false;
+}
+
+static bool is_touched(const Link *link, const Buf *touched) {
+        _cleanup_(buf_deinit) Buf line = {};
+
+        buf_printf(&line, "%s/%s", link->netns->name, link->name);
+        return has_line(touched, buf_text(&line));
+}
+
+/* A route that leaves by one of them, or takes its source from who knows whom. */
+static bool is_of(const Object *object, const Namespace *netns, const Buf *brief) {
+        const Value *src = attrset_get(&object->set, "src");
+        bool found = src && src->family;
+        size_t i;
+
+        ROWSET_FOREACH(i, object->set.present) {
+                const AttrType *type = schema_row(object->set.schema, i)->type;
+                const Value *value = &object->set.values[i];
+                size_t n = type->ref_in ? value->list.n : type->is_ref;
+
+                for (size_t j = 0; j < n; j++) {
+                        const Value *ref = type->ref_in ? type->ref_in(&value->list.items[j]) : value;
+                        const Link *link = ref->ref.link ? namespace_find_link(netns, ref->ref.link)
+                                                         : NULL;
+
+                        found |= link && is_touched(link, brief);
+                }
+        }
+        return found;
+}
+
+static void describe_objects(const char *prefix, const Object *object, const Namespace *netns,
+                             const Buf *brief, Arena *arena, Buf *lines) {
+        for (; object; object = object->next) {
+                _cleanup_(buf_deinit) Buf key = {};
+                const char *owner;
+
+                if (brief && is_of(object, netns, brief))
+                        continue;
+                object_key(object, &key);
+                owner = arena_printf(arena, "%s %s %s", prefix, object->type->schema.name,
+                                     buf_text(&key));
+                assert_non_null(owner);
+                describe_set(owner, &object->set, lines);
+        }
 }
 
 static void describe_link(const Link *link, const Buf *brief, Arena *arena, Buf *lines) {
@@ -275,14 +313,14 @@ static void describe_link(const Link *link, const Buf *brief, Arena *arena, Buf 
         describe_set(prefix, &link->options, lines);
         describe_set(arena_printf(arena, "%s port", prefix), &link->port, lines);
         describe_set(prefix, &link->vlans, lines);
-        describe_objects(prefix, link->objects, arena, lines);
+        describe_objects(prefix, link->objects, link->netns, NULL, arena, lines);
 }
 
 static int compare_lines(const void *a, const void *b) {
         return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void sort_lines(char *text, Buf *ret) {
+void lines_sort(char *text, Buf *ret) {
         size_t n = 0;
         char **lines, *at = text;
 
@@ -306,13 +344,6 @@ static bool touch(const Link *link, Buf *touched) {
                 return false;
         buf_printf(touched, "%s\n", buf_text(&line));
         return true;
-}
-
-static bool is_touched(const Link *link, const Buf *touched) {
-        _cleanup_(buf_deinit) Buf line = {};
-
-        buf_printf(&line, "%s/%s", link->netns->name, link->name);
-        return has_line(touched, buf_text(&line));
 }
 
 /* Both ends of every edge, once one of them is. */
@@ -352,10 +383,10 @@ void settling_snapshot(Settling *settling, const Buf *brief, Buf *ret) {
                 if (!netns->exists)
                         continue;
                 buf_printf(&lines, "%s is there\n", netns->name);
-                describe_objects(netns->name, netns->objects, &arena, &lines);
+                describe_objects(netns->name, netns->objects, netns, brief, &arena, &lines);
                 for (const Link *link = netns->links; link; link = link->hh.next)
                         describe_link(link, brief, &arena, &lines);
         }
         assert_int_equal(buf_error(&lines), 0);
-        sort_lines(lines.text, ret);
+        lines_sort(lines.text, ret);
 }

@@ -38,8 +38,11 @@ void settling_disown(Settling *settling);
 /* Adds, a line each, the links that `wanted` names and all that these are connected to. */
 void settling_touched(Settling *settling, const Network *wanted, Buf *ret);
 
+/* A text's lines, in order; takes it apart. */
+void lines_sort(char *text, Buf *ret);
+
 /*
  * All that is there, sorted, a line for each value; of links that are in `brief` (NULL: none) only
- * that they are.
+ * that they are, and nothing of what leaves by them.
  */
 void settling_snapshot(Settling *settling, const Buf *brief, Buf *ret);
