@@ -112,10 +112,20 @@ static const char *wish_missing(Planner *planner, const Wish *wish) {
         return missing;
 }
 
+/* Said of the item if nothing else is to be done for it: that is known at the end. */
 static void wait_for(Planner *planner, const Wish *wish, const char *missing) {
-        if (!wish->item->n_ops)
-                item_judge(wish->item, VERDICT_WAITING,
-                           planner_text(planner, "%s: %s", wish_name(planner, wish), missing));
+        Waiting *waiting = arena_new(planner->arena, Waiting);
+
+        if (!waiting) {
+                planner->failed = true;
+                return;
+        }
+        *waiting = (Waiting){
+                .next = planner->waiting,
+                .item = wish->item,
+                .reason = planner_text(planner, "%s: %s", wish_name(planner, wish), missing),
+        };
+        planner->waiting = waiting;
 }
 
 /* Differences. */
@@ -192,6 +202,7 @@ static void change(Planner *planner, const Wish *wish) {
         RowSet differ = wish_differs(planner, wish, true);
         const char *missing = differ ? wish_missing(planner, wish) : NULL;
 
+        /* As it was is better than not at all. */
         if (missing)
                 wait_for(planner, wish, missing);
         if (!differ || missing)
@@ -270,19 +281,26 @@ static void grant(Planner *planner, const Wish *wish) {
                 adopt(planner, wish);
 }
 
-/* The item of the link that it is written under, or of the namespace; NULL: that has to wait. */
-static PlanItem *item_of(const Planner *planner, const Namespace *netns, const Object *wanted) {
-        const LinkPlan *link = planner_by_wanted(planner, wanted->under);
-        PlanItem *item;
+/* NULL: it is not there, and can't be made. */
+static PlanItem *item_of_netns(const Planner *planner, const Namespace *netns) {
+        PlanItem *item = planner_netns_item(planner, netns->name);
 
-        if (wanted->under)
-                return link && !link->blocked ? link->item : NULL;
-        item = planner_netns_item(planner, netns->name);
         return item && item->verdict != VERDICT_WAITING && item->verdict != VERDICT_CONFLICT ? item
                                                                                          : NULL;
 }
 
+/* Of the link that it is written under, or of the namespace; NULL: that has to wait. */
+static PlanItem *item_of(const Planner *planner, PlanItem *of_netns, const Object *wanted) {
+        const LinkPlan *link = planner_by_wanted(planner, wanted->under);
+
+        if (!wanted->under)
+                return of_netns;
+        return link && !link->blocked ? link->item : NULL;
+}
+
 static void plan_entries(Planner *planner, const Namespace *netns) {
+        PlanItem *of_netns = item_of_netns(planner, netns); /* before it is judged by one of them */
+
         for (const Object *wanted = netns->objects; wanted && !planner->failed;
              wanted = wanted->next) {
                 Wish wish;
@@ -290,7 +308,7 @@ static void plan_entries(Planner *planner, const Namespace *netns) {
                 if (wanted->type->transport != TRANSPORT_RTNL)
                         continue;
                 wish = wish_of(planner, netns, wanted);
-                wish.item = item_of(planner, netns, wanted);
+                wish.item = item_of(planner, of_netns, wanted);
                 if (wish.item)
                         grant(planner, &wish);
         }
@@ -299,4 +317,7 @@ static void plan_entries(Planner *planner, const Namespace *netns) {
 void planner_entries(Planner *planner) {
         for (const Namespace *netns = planner->wanted->namespaces; netns; netns = netns->hh.next)
                 plan_entries(planner, netns);
+        for (const Waiting *waiting = planner->waiting; waiting; waiting = waiting->next)
+                if (!waiting->item->n_ops)
+                        item_judge(waiting->item, VERDICT_WAITING, waiting->reason);
 }

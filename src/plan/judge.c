@@ -255,8 +255,10 @@ bool planner_will_be_up(const LinkPlan *link) {
         bool is_up = link->have && attrset_has(&link->have->common, LINK_STATE) &&
                      link->have->common.values[LINK_STATE].number == LINK_STATE_UP;
 
-        if (link->blocked || link->no_state || state == LINK_STATE_ANY)
+        if (link->blocked)
                 return is_up;
+        if (link->no_state || state == LINK_STATE_ANY)
+                return is_up && !link->create && !link->changes_netns;
         return state == LINK_STATE_UP;
 }
 

@@ -92,6 +92,13 @@ typedef struct NetnsItem {
         UT_hash_handle hh;
 } NetnsItem;
 
+/* What could not be asked for yet. */
+typedef struct Waiting {
+        struct Waiting *next;
+        PlanItem *item;
+        const char *reason;
+} Waiting;
+
 /* What lives in a namespace, by whose it is, its type and its key. */
 typedef struct Keyed {
         const char *key;
@@ -113,6 +120,7 @@ typedef struct Planner {
         Step **steps;
         size_t n_steps, allocated;
         size_t items_allocated;
+        Waiting *waiting; /* the last first */
         NetnsItem *netns_items; /* uthash by path */
         bool ipv6;   /* the kernel has it: the host's lo says so */
         bool failed; /* out of memory: asked once, at the end */

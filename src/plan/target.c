@@ -277,6 +277,15 @@ static bool is_of_port(const LinkPlan *link, Section which) {
                (which == SECTION_VLANS && link_vlan_bridge(link->have) != link->have);
 }
 
+/* Its master's, and back to what it was when it leaves: until then there is nothing to reset. */
+static bool is_lent(const LinkPlan *link, Section which, int row) {
+        if (which != SECTION_COMMON || !link_is_lent(link->have) ||
+            link->differ[SECTION_COMMON] & ROW_BIT(LINK_MASTER))
+                return false;
+        return row == LINK_MAC ||
+               (row == LINK_MTU && link_kind_is(link_master(link->have)->kind, KIND_ONE_MTU));
+}
+
 /* Rows that decide about others come before these, and a link before the port that it is. */
 enum {
         PASS_DECIDING,
@@ -300,7 +309,8 @@ static void aim_reset(Planner *planner, LinkPlan *link, const RecordRow *recorde
                 return;
         if (row < 0)
                 planner_forget(planner, link->entry->path, recorded->key);
-        else if (!wanted->schema || !attrset_has(wanted, (size_t)row))
+        else if ((!wanted->schema || !attrset_has(wanted, (size_t)row)) &&
+                 !is_lent(link, which, row))
                 reset_row(planner, link, which, recorded, (size_t)row,
                           link_section(link->have, which));
 }
