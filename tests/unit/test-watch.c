@@ -406,6 +406,48 @@ static void test_sysctls(void **state) {
         assert_string_equal(attrset_get(&object->set, "value")->text, "1");
 }
 
+/*
+ * What goes, or changes, with something else, and is not told of; all of it carries our mark. What
+ * is added is added in the order of a dump: that is compared, too.
+ */
+static const char *const silent[] = {
+        "ip link add x0 up type veth peer x1 && ip link set x1 up && ip addr add 10.1.0.1/24 dev x0 "
+        "&& ip addr add 10.1.1.1/24 dev x0 && ip addr add 2001:db8:1::1/64 dev x0 nodad",
+        "ip route add 10.9.0.0/16 via 10.1.0.9 proto 109",
+        "ip route add 10.10.0.0/16 dev x1 src 10.1.1.1 proto 109",
+        "ip route add 10.11.0.0/16 proto 109 nexthop dev x0 nexthop dev x1",
+        "ip route add blackhole 10.12.0.0/16 proto 109",
+        "ip -6 route add 2001:db8:9::/48 dev x0 src 2001:db8:1::1 proto 109",
+        "ip rule add priority 7 iif x0 table 50 protocol 109",
+        "ip neigh add 10.1.0.9 lladdr 02:00:00:00:00:09 dev x0 nud permanent protocol 109",
+        "ip addr del 10.1.1.1/24 dev x0",
+        "ip addr del 2001:db8:1::1/64 dev x0",
+        "ip link set x0 address 02:00:00:00:00:77",
+        "ip addr del 10.1.0.1/24 dev x0",
+        "ip link set x0 down",
+        "ip link set x0 up",
+        "ip link set x0 mtu 1200",
+        "ip link set x1 down",
+        "ip link del x0",
+};
+
+static void test_silent_losses(void **state) {
+        Listener *listener = *state;
+        Namespace *host = network_find_namespace(listener->world.wanted, HOST);
+
+        put_in(host, &object_route, "to", "10.99.0.0/16", "table", "main", NULL);
+        put_in(host, &object_rule, "priority", "99", "from", "10.99.0.0/16", NULL);
+        put_on(want(&listener->world, HOST, "x0", NULL), &object_neighbour, "to", "10.99.0.1", NULL);
+        look(&listener->world);
+        for (size_t i = 0; i < ELEMENTSOF(silent); i++) {
+                if (run("%s", silent[i]) != 0)
+                        fail_msg("%s", silent[i]);
+                if (i % 2)
+                        notice(listener);
+                assert_as_fresh(listener);
+        }
+}
+
 /* Routes are not listened to. */
 static void test_default_routes(void **state) {
         Listener *listener = *state;
@@ -695,6 +737,7 @@ int main(void) {
                 T(test_touches_while_applying),
                 T(test_churn),
                 T(test_sysctls),
+                T(test_silent_losses),
                 T(test_default_routes),
                 T(test_nexthops),
                 T(test_followers),
