@@ -12,6 +12,7 @@
 
 #define LINKS_MAX 64
 #define SPACES_MAX 8
+#define SUBNETS_MAX 32
 #define NAMES 10 /* few, so that files that follow one another mean different things by a name */
 
 typedef struct Made {
@@ -32,6 +33,13 @@ typedef struct Made {
         Buf options;          /* of all rows that siblings share, for the siblings */
 } Made;
 
+/* What an address makes reachable. */
+typedef struct Subnet {
+        const Made *link;
+        bool ipv6;
+        char address[40], gateway[40];
+} Subnet;
+
 typedef struct Maker {
         Random *random;
         const RandomShape *shape;
@@ -39,7 +47,9 @@ typedef struct Maker {
         Made links[LINKS_MAX];
         size_t n;
         unsigned spaces;
-        unsigned addresses, altnames, identities, macs;
+        Subnet subnets[SUBNETS_MAX];
+        size_t n_subnets;
+        unsigned addresses, altnames, identities, macs, routes, rules, neighbours;
         Buf *out;
 } Maker;
 
@@ -529,6 +539,48 @@ static void add_common(Maker *maker, Made *link) {
                            (unsigned)random_below(maker->random, 256));
 }
 
+static Subnet *add_subnet(Maker *maker, const Made *link) {
+        static Subnet nowhere;
+
+        if (maker->n_subnets == SUBNETS_MAX)
+                return &nowhere;
+        maker->subnets[maker->n_subnets] = (Subnet){.link = link};
+        return &maker->subnets[maker->n_subnets++];
+}
+
+#define say(text, ...) snprintf(text, sizeof(text), __VA_ARGS__)
+
+static void add_address(Maker *maker, const Made *link) {
+        unsigned number = ++maker->addresses, last = number % 250 + 1;
+        unsigned net = (unsigned)random_below(maker->random, 2);
+        Subnet *subnet = add_subnet(maker, link);
+
+        switch (random_below(maker->random, 5)) {
+        case 0:
+                subnet->ipv6 = true;
+                say(subnet->address, "2001:db8:%u::%x", number % 3, number);
+                say(subnet->gateway, "2001:db8:%u::ffff", number % 3);
+                buf_printf(maker->out, "          - %s/64\n", subnet->address);
+                break;
+        case 1:
+                say(subnet->address, "10.9.0.%u", last);
+                say(subnet->gateway, "10.8.0.%u", last);
+                buf_printf(maker->out, "          - {address: %s, peer: %s/32}\n", subnet->address,
+                           subnet->gateway);
+                break;
+        case 2:
+                say(subnet->address, "10.7.0.%u", last);
+                say(subnet->gateway, "10.7.0.254");
+                buf_printf(maker->out, "          - {address: %s/24, scope: link, "
+                           "broadcast: 10.7.0.255}\n", subnet->address);
+                break;
+        default:
+                say(subnet->address, "10.%u.0.%u", net, last);
+                say(subnet->gateway, "10.%u.0.254", net);
+                buf_printf(maker->out, "          - %s/24\n", subnet->address);
+        }
+}
+
 /* Few subnets, so that there are secondary addresses; every address once. */
 static void add_addresses(Maker *maker, const Made *link) {
         size_t n = random_chance(maker->random, 40) ? random_below(maker->random, 4) : 0;
@@ -536,26 +588,8 @@ static void add_addresses(Maker *maker, const Made *link) {
         if (n == 0 || (link->mtu && link->mtu < 1280))
                 return;
         buf_add(maker->out, "        addresses:\n");
-        for (size_t i = 0; i < n; i++) {
-                unsigned number = ++maker->addresses;
-
-                switch (random_below(maker->random, 5)) {
-                case 0:
-                        buf_printf(maker->out, "          - 2001:db8:%u::%x/64\n", number % 3, number);
-                        break;
-                case 1:
-                        buf_printf(maker->out, "          - {address: 10.9.0.%u, peer: 10.8.0.%u/32}\n",
-                                   number % 250 + 1, number % 250 + 1);
-                        break;
-                case 2:
-                        buf_printf(maker->out, "          - {address: 10.7.0.%u/24, scope: link, "
-                                   "broadcast: 10.7.0.255}\n", number % 250 + 1);
-                        break;
-                default:
-                        buf_printf(maker->out, "          - 10.%u.0.%u/24\n",
-                                   (unsigned)random_below(maker->random, 2), number % 250 + 1);
-                }
-        }
+        for (size_t i = 0; i < n; i++)
+                add_address(maker, link);
 }
 
 /* In the table of the bridge, of which some ports are: each address once, but others next time. */
@@ -609,10 +643,200 @@ static void add_mdb(Maker *maker, const Made *link) {
         }
 }
 
+/* Some to send to, some to answer for; on links whose neighbours have addresses. */
+static void add_neighbours(Maker *maker, const Made *link) {
+        if (link_kind_is(link->kind, KIND_NO_MAC | KIND_NO_ARP) || random_chance(maker->random, 85))
+                return;
+        buf_add(maker->out, "        neighbours:\n");
+        for (unsigned n = 1 + (unsigned)random_below(maker->random, 3); n > 0; n--) {
+                unsigned number = maker->neighbours++ % 8;
+
+                buf_printf(maker->out, "          - {to: %s%u, ",
+                           random_chance(maker->random, 30) ? "2001:db8:0::fe" : "10.0.0.24", number);
+                if (random_chance(maker->random, 20))
+                        buf_add(maker->out, "proxy: true}\n");
+                else
+                        buf_printf(maker->out, "mac: 02:cc:00:00:00:%02x}\n",
+                                   (unsigned)random_below(maker->random, 3));
+        }
+}
+
+/* Routes and rules. */
+
+/* One of the namespace that is up for sure, or NULL. */
+static const Subnet *choose_subnet(Maker *maker, unsigned space) {
+        for (unsigned tries = 0; tries < 8 && maker->n_subnets > 0; tries++) {
+                const Subnet *subnet =
+                        &maker->subnets[random_below(maker->random, maker->n_subnets)];
+
+                if (subnet->link->space == space && subnet->link->state == LINK_STATE_UP)
+                        return subnet;
+        }
+        return NULL;
+}
+
+static bool is_in_vrf(const Made *link) {
+        return link_kind_is(link->kind, KIND_L3_MASTER) ||
+               (link->master && link_kind_is(link->master->kind, KIND_L3_MASTER));
+}
+
+static const Made *choose_link(Maker *maker, unsigned space) {
+        for (unsigned tries = 0; tries < 8 && maker->n > 0; tries++) {
+                const Made *link = &maker->links[random_below(maker->random, maker->n)];
+
+                if (link->space == space)
+                        return link;
+        }
+        return NULL;
+}
+
+/* "10.21.0.0/16": few of them, so that the next file says something else of the same. */
+static void begin_route(Maker *maker, bool ipv6) {
+        unsigned number = maker->routes++;
+
+        if (random_chance(maker->random, 10))
+                buf_printf(maker->out, "{to: default, family: %s, table: %u", ipv6 ? "inet6" : "inet",
+                           200 + number);
+        else
+                buf_printf(maker->out, ipv6 ? "{to: 2001:db8:%u::/48" : "{to: 10.%u.0.0/16",
+                           20 + number);
+        if (random_chance(maker->random, 20))
+                buf_printf(maker->out, ", metric: %u", 5 + (unsigned)random_below(maker->random, 2));
+        if (random_chance(maker->random, 20))
+                buf_printf(maker->out, ", mtu: %u", 1400 + (unsigned)random_below(maker->random, 2));
+        if (random_chance(maker->random, 10))
+                buf_add(maker->out, ", advmss: 1000");
+}
+
+/* To nowhere. */
+static void add_reject(Maker *maker) {
+        static const char *const types[] = {"blackhole", "unreachable", "prohibit", "throw"};
+
+        begin_route(maker, random_chance(maker->random, 30));
+        buf_printf(maker->out, ", type: %s", types[random_below(maker->random, ELEMENTSOF(types))]);
+}
+
+/* By a link, be it up, down or not there. */
+static bool add_direct(Maker *maker, unsigned space) {
+        const Made *link = choose_link(maker, space);
+        bool ipv6 = random_chance(maker->random, 30);
+        const Subnet *from = choose_subnet(maker, space);
+
+        if (!link)
+                return false;
+        begin_route(maker, ipv6);
+        buf_printf(maker->out, ", dev: %s", link->name);
+        if (from && from->ipv6 == ipv6 && !is_in_vrf(from->link) && random_chance(maker->random, 50))
+                buf_printf(maker->out, ", src: %s", from->address);
+        return true;
+}
+
+static bool add_gateway(Maker *maker, unsigned space) {
+        const Subnet *subnet = choose_subnet(maker, space);
+        bool onlink = random_chance(maker->random, 20);
+
+        if (!subnet)
+                return false;
+        begin_route(maker, subnet->ipv6);
+        buf_printf(maker->out, ", via: %s", onlink && !subnet->ipv6 ? "192.0.2.1" : subnet->gateway);
+        if (onlink || is_in_vrf(subnet->link) || random_chance(maker->random, 50))
+                buf_printf(maker->out, ", dev: %s%s", subnet->link->name,
+                           onlink ? ", onlink: true" : "");
+        return true;
+}
+
+static bool add_hops(Maker *maker, unsigned space) {
+        const Subnet *first = choose_subnet(maker, space);
+
+        if (!first)
+                return false;
+        begin_route(maker, first->ipv6);
+        buf_printf(maker->out, ", nexthops: [{via: %s, dev: %s}", first->gateway, first->link->name);
+        for (unsigned n = 1 + (unsigned)random_below(maker->random, 2); n > 0; n--) {
+                const Subnet *other = choose_subnet(maker, space);
+
+                if (!other || other == first || other->ipv6 != first->ipv6)
+                        continue;
+                buf_printf(maker->out, ", {via: %s, dev: %s, weight: %u}", other->gateway,
+                           other->link->name, 1 + n);
+                break;
+        }
+        buf_addc(maker->out, ']');
+        return true;
+}
+
+/* Written under the link that they leave by: in a VRF, in its table. */
+static void add_own_routes(Maker *maker, const Made *link) {
+        size_t of = maker->n_subnets;
+        const Subnet *subnet = NULL;
+
+        if (random_chance(maker->random, 85))
+                return;
+        while (of > 0 && !subnet)
+                if (maker->subnets[--of].link == link)
+                        subnet = &maker->subnets[of];
+        buf_add(maker->out, "        routes:\n          - ");
+        begin_route(maker, subnet ? subnet->ipv6 : random_chance(maker->random, 30));
+        if (subnet && link->state == LINK_STATE_UP && random_chance(maker->random, 70))
+                buf_printf(maker->out, ", via: %s", subnet->gateway);
+        buf_add(maker->out, "}\n");
+}
+
+static void add_route(Maker *maker, unsigned space) {
+        buf_add(maker->out, "  - ");
+        switch (random_below(maker->random, 4)) {
+        case 0:
+                if (!add_hops(maker, space))
+                        add_reject(maker);
+                break;
+        case 1:
+                if (!add_direct(maker, space))
+                        add_reject(maker);
+                break;
+        case 2:
+                if (!add_gateway(maker, space))
+                        add_reject(maker);
+                break;
+        default:
+                add_reject(maker);
+        }
+        buf_add(maker->out, "}\n");
+}
+
+/* None that would keep anybody from a gateway. */
+static void add_rule(Maker *maker, unsigned space) {
+        static const char *const whats[] = {"table: 50", "table: 51", "action: blackhole",
+                                            "action: nop", "goto: 32766"};
+        const Made *link = choose_link(maker, space);
+        unsigned number = maker->rules++;
+
+        buf_printf(maker->out, "  - {priority: %u, from: %s, %s", 100 + number,
+                   random_chance(maker->random, 30) ? "2001:db8:7::/48" : "10.99.0.0/16",
+                   whats[random_below(maker->random, ELEMENTSOF(whats))]);
+        if (link && random_chance(maker->random, 30))
+                buf_printf(maker->out, ", iif: %s", link->name);
+        if (random_chance(maker->random, 20))
+                buf_printf(maker->out, ", fwmark: %u", 1 + (unsigned)random_below(maker->random, 2));
+        buf_add(maker->out, "}\n");
+}
+
+static void add_entries(Maker *maker, unsigned space, const char *key,
+                        void (*add)(Maker *maker, unsigned space)) {
+        if (random_chance(maker->random, 60))
+                return;
+        buf_printf(maker->out, "%s%s:\n", space ? "    " : "", key);
+        for (uint64_t n = 1 + random_below(maker->random, 4); n > 0; n--) {
+                buf_add(maker->out, space ? "    " : "");
+                add(maker, space);
+        }
+}
+
 static void add_objects(Maker *maker, const Made *link) {
         if (link->absent)
                 return;
         add_addresses(maker, link);
+        add_neighbours(maker, link);
+        add_own_routes(maker, link);
         add_fdb(maker, link);
         add_remotes(maker, link);
         add_mdb(maker, link);
@@ -661,6 +885,8 @@ static void add_space(Maker *maker, unsigned space) {
         }
         if (!begun)
                 buf_printf(maker->out, "%sinterfaces: {}\n", space ? "    " : "");
+        add_entries(maker, space, "routes", add_route);
+        add_entries(maker, space, "rules", add_rule);
         if (random_chance(maker->random, 20))
                 buf_printf(maker->out, "%ssysctl: {net.ipv4.ip_forward: %u}\n", space ? "    " : "",
                            (unsigned)random_below(maker->random, 2));
@@ -672,6 +898,9 @@ void random_network(Random *random, const RandomShape *shape, Buf *ret) {
         maker->spaces = 1 + (unsigned)random_below(random, MIN(shape->namespaces + 1, SPACES_MAX));
         maker->addresses = (unsigned)random_below(random, 200);
         maker->macs = (unsigned)random_below(random, 4);
+        maker->routes = (unsigned)random_below(random, 4);
+        maker->rules = (unsigned)random_below(random, 4);
+        maker->neighbours = (unsigned)random_below(random, 4);
         maker->identities = (unsigned)random_below(random, 100);
         make_links(maker);
         choose_options(maker);

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#define ROUNDS_DEFAULT 400
+#define ROUNDS_DEFAULT 280
 #define SETTLES_WITHIN 4
 
 /* A case. */
@@ -143,11 +143,38 @@ static void check_parent(Case *one, const Link *wanted, const Link *have) {
                         there ? there->name : "nothing");
 }
 
-static void check_objects(Case *one, const char *where, const Object *wanted, Object *have) {
+static bool is_up(const Namespace *netns, const Ref *ref) {
+        const Link *link = ref->link ? namespace_find_link(netns, ref->link) : NULL;
+
+        return !ref->link || (link && link_state(link) == LINK_STATE_UP);
+}
+
+/* Whether the links that it names are up: else it waits for them. */
+static bool can_be_there(const Object *wanted, const Namespace *netns) {
+        bool fine = true;
+        size_t i;
+
+        ROWSET_FOREACH(i, wanted->set.present) {
+                const Row *row = schema_row(wanted->set.schema, i);
+                const Value *value = &wanted->set.values[i];
+
+                if (row->type->is_ref && !(row->flags & ROW_LOCAL))
+                        fine &= is_up(netns, &value->ref);
+                for (size_t j = 0; row->type->ref_in && j < value->list.n; j++)
+                        fine &= is_up(netns, &row->type->ref_in(&value->list.items[j])->ref);
+        }
+        return fine;
+}
+
+/* `netns`: as it is, of what is that one's. */
+static void check_objects(Case *one, const char *where, const Object *wanted, Object *have,
+                          const Namespace *netns) {
         for (; wanted; wanted = wanted->next) {
                 const Object *there = object_find(have, wanted);
                 _cleanup_(buf_deinit) Buf key = {};
 
+                if (netns && !can_be_there(wanted, netns))
+                        continue;
                 object_key(wanted, &key);
                 if (!there)
                         problem(one, "%s: no %s %s\n", where, wanted->type->schema.name,
@@ -180,7 +207,7 @@ static void check_link(Case *one, const Link *wanted, const Namespace *netns) {
                 check_rows(one, wanted, &wanted->options, &have->options, 0);
         check_rows(one, wanted, &wanted->port, &have->port, 0);
         check_rows(one, wanted, &wanted->vlans, &have->vlans, 0);
-        check_objects(one, wanted->name, wanted->objects, have->objects);
+        check_objects(one, wanted->name, wanted->objects, have->objects, NULL);
 }
 
 /* Everything that is wanted and possible is so, and the plan agrees that nothing is left. */
@@ -197,7 +224,7 @@ static void check_settled(Case *one, const Network *wanted) {
                         problem(one, "no namespace %s\n", netns->name);
                         continue;
                 }
-                check_objects(one, netns->name, netns->objects, there->objects);
+                check_objects(one, netns->name, netns->objects, there->objects, there);
                 for (const Link *link = netns->links; link; link = link->hh.next)
                         check_link(one, link, there);
         }
@@ -358,17 +385,61 @@ static void meddle_with_rows(Case *one, Link *link, Op *op) {
         attrset_set(&link->common, rows[i], values[i]);
 }
 
-/* Deletes, changes or strips a link, as anybody could with `ip`. */
+static const Object *random_object(Case *one, const Object *list) {
+        size_t n = 0;
+
+        for (const Object *object = list; object; object = object->next)
+                n += object->type->transport != TRANSPORT_SYSCTL;
+        n = n ? random_below(&one->random, n) : 0;
+        for (; list; list = list->next)
+                if (list->type->transport != TRANSPORT_SYSCTL && n-- == 0)
+                        return list;
+        return NULL;
+}
+
+static void do_meddle(const Case *one, const Op *op) {
+        OpResult result;
+
+        assert_int_equal(kernel_apply(one->settling.fake, &op, 1, &result), 0);
+        if (one->settling.loud)
+                print_message("    meddled %d with %s/%s: %d\n", (int)op->type, op->netns, op->name,
+                              result.error);
+}
+
+/* What lived on it, or left by it, does not come back by itself. */
+static void flap(const Case *one, Link *changed) {
+        Op op = {.type = OP_LINK_SET, .netns = changed->netns->name, .name = changed->name,
+                 .link = changed, .rows[SECTION_COMMON] = ROW_BIT(LINK_STATE)};
+        LinkState before = link_state(changed);
+
+        for (unsigned i = 0; before == LINK_STATE_UP && i < 2; i++) {
+                attrset_set(&changed->common, LINK_STATE,
+                            (Value){.number = i ? LINK_STATE_UP : LINK_STATE_DOWN});
+                do_meddle(one, &op);
+        }
+}
+
+/* Deletes, changes, flaps or strips a link, as anybody could with `ip`. */
 static void meddle(Case *one) {
         Link *link = random_link(one), changed = *link;
         Op op = {.netns = link->netns->name, .name = link->name, .link = &changed};
-        const Op *ops = &op;
         Value values[ROWS_MAX];
-        OpResult result;
 
         memcpy(values, link->common.values, schema_size(&link_schema) * sizeof(Value));
         changed.common.values = values;
-        switch (random_below(&one->random, 4)) {
+        switch (random_below(&one->random, 6)) {
+        case 5:
+                flap(one, &changed);
+                return;
+        case 4:
+                op.type = OP_OBJECT_DEL;
+                op.name = op.netns;
+                op.link = NULL;
+                op.object = random_object(one, link->netns->objects);
+                if (!op.object)
+                        return;
+                do_meddle(one, &op);
+                return;
         case 3:
                 if (!link->vlans.present)
                         return;
@@ -386,16 +457,12 @@ static void meddle(Case *one) {
                 break;
         default:
                 op.type = OP_OBJECT_DEL;
-                op.object = link->objects;
-                if (!op.object || op.object->type->transport == TRANSPORT_SYSCTL)
+                op.object = random_object(one, link->objects);
+                if (!op.object)
                         return;
         }
-        if (streq(link->name, "lo"))
-                return;
-        assert_int_equal(kernel_apply(one->settling.fake, &ops, 1, &result), 0);
-        if (one->settling.loud)
-                print_message("    meddled %d with %s/%s: %d\n", (int)op.type, op.netns, op.name,
-                              result.error);
+        if (!streq(link->name, "lo"))
+                do_meddle(one, &op);
 }
 
 static void puts_back_what_drifts(Case *one) {
