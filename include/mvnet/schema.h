@@ -266,6 +266,7 @@ enum {
         OBJECT_NAMED = 1 << 11,   /* written as a map KEY: {ROW: VALUE}, not as a list */
         OBJECT_REFERRED = 1 << 12,/* others refer to it (Row.of), and go with it without a word */
         OBJECT_CARRIED = 1 << 13, /* goes without a word when its link loses the carrier, too */
+        OBJECT_DEFAULTS = 1 << 14,/* if it is ours, what is not said is at its default */
 };
 
 /*

@@ -285,7 +285,7 @@ static bool numbers_are_said(const Namespace *netns, const Object *object, bool 
         return true;
 }
 
-static bool object_row_is_worth(Export *export, const Link *link, const Object *object, size_t i) {
+static bool object_row_is_worth(Export *export, const Object *object, size_t i) {
         const Row *row = schema_row(&object->type->schema, i);
         const Value *value = &object->set.values[i];
 
@@ -294,14 +294,11 @@ static bool object_row_is_worth(Export *export, const Link *link, const Object *
                        !equals_default(export, row, value);
         if (!row_is_worth(export, &object->set, i) || object->set.implied & ROW_BIT(i))
                 return false;
-        /* The kernel's choice again: a label is the link's name, a scope the whole world. */
-        if (!row->def && row->type->is_text && link && streq(value->text, link->name))
-                return false;
         return row->def || !row->names || value->number != 0;
 }
 
 /* What is to be said, without what the object's own rules don't allow (IPv6 has no label). */
-static int object_said(Export *export, const Link *link, const Object *object, AttrSet *ret) {
+static int object_said(Export *export, const Object *object, AttrSet *ret) {
         size_t n = schema_size(&object->type->schema);
         const char *key, *reason;
         AttrSet set;
@@ -309,7 +306,7 @@ static int object_said(Export *export, const Link *link, const Object *object, A
         if (attrset_copy(&object->set, &export->arena, &set) < 0)
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++)
-                if (!object_row_is_worth(export, link, object, i))
+                if (!object_row_is_worth(export, object, i))
                         set.present &= ~ROW_BIT(i);
         while (object->type->verify && object->type->verify(&set, &key, &reason) > 0) {
                 int row = schema_find(set.schema, key);
@@ -347,9 +344,9 @@ static bool respell(Export *export, const ObjectType *type, const AttrSet *said,
 }
 
 /* As its type says it, or another one that speaks of such. */
-static int spell_object(Export *export, const Link *link, const Object *object, Object *ret) {
+static int spell_object(Export *export, const Object *object, Object *ret) {
         AttrSet said;
-        int r = object_said(export, link, object, &said);
+        int r = object_said(export, object, &said);
 
         *ret = (Object){.type = object->type, .set = said};
         for (size_t i = 0; r == 0 && i < object_types_n; i++)
@@ -402,12 +399,11 @@ static bool add_object(Export *export, const char *netns, const Object *object, 
 }
 
 /* If it is one that is written under that type's name. */
-static int say_object(Export *export, const Link *link, const Namespace *netns,
-                      const ObjectType *type, const Object *object, bool all, const char *indent,
-                      Buf *out) {
+static int say_object(Export *export, const Namespace *netns, const ObjectType *type,
+                      const Object *object, bool all, const char *indent, Buf *out) {
         _cleanup_(buf_deinit) Buf text = {}, key = {};
         Object said;
-        int r = spell_object(export, link, object, &said);
+        int r = spell_object(export, object, &said);
 
         if (r < 0 || said.type != type)
                 return r;
@@ -435,7 +431,7 @@ static int say_objects(Export *export, const Link *link, const Namespace *netns,
                             object->type != object_types[i]->as)
                                 continue;
                         if (object_is_worth(link, object, all) &&
-                            say_object(export, link, netns, object_types[i], object, all, indent,
+                            say_object(export, netns, object_types[i], object, all, indent,
                                        &body) < 0)
                                 return -ENOMEM;
                 }

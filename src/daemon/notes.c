@@ -337,6 +337,8 @@ static bool op_rows(const Op *op, const Network *have, bool ours, size_t step, R
                 ret->rows = op_object_rows(op);
                 if (op->object->type->flags & OBJECT_WHOLE)
                         ret->rows &= rows_to_know(&op->object->set);
+                else
+                        ret->rows &= ~op->object->set.implied;
                 return ret->rows != 0;
         }
         if ((op->type != OP_LINK_ADD && op->type != OP_LINK_SET) || step >= _SECTION_N)

@@ -22,7 +22,7 @@ static int describe_address(FakeKernel *kernel, const Link *link, Object *object
         if (proto >= 0)
                 attrset_set(&object->set, (size_t)proto, (Value){.number = protocol});
         if (label < 0 || !address || address->family != AF_INET ||
-            attrset_has(&object->set, (size_t)label))
+            (attrset_has(&object->set, (size_t)label) && *object->set.values[label].text))
                 return 0;
         return fake_set_value(kernel, &object->set, (size_t)label, &(Value){.text = link->name});
 }

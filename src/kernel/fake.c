@@ -370,6 +370,8 @@ static int dump_objects(const Object *from, const Object *list, const Namespace 
                     dump_set(&from->set, asked->network, &netns->network->arena, &object->set) < 0)
                         return -ENOMEM;
                 object->set.implied = from->set.implied;
+                if (link && object->type->fit)
+                        object->type->fit(object, link);
         }
         return 0;
 }

@@ -23,6 +23,8 @@
 enum {
         ADDRESS_ADDRESS,
         ADDRESS_PEER,
+        ADDRESS_BROADCAST,
+        ADDRESS_LABEL,
 };
 
 static size_t family_bytes(uint8_t family) {
@@ -191,6 +193,33 @@ static const AttrType attr_broadcast = {
         .equal = prefix_equal,
 };
 
+/* Without one the kernel gives it the link's name. */
+static int label_put(const Row *row, const Value *value, PutScope *scope) {
+        return *value->text ? attr_text.put(row, value, scope) : 0;
+}
+
+static int label_parse(const Row *row, ParseScope *scope, const char *text, Value *ret) {
+        return attr_text.parse(row, scope, text, ret);
+}
+
+static void label_format(const Row *row, const Value *value, Buf *ret) {
+        attr_text.format(row, value, ret);
+}
+
+static int label_get(const Row *row, const GetScope *scope, Value *ret) {
+        return attr_text.get(row, scope, ret);
+}
+
+static bool label_equal(const Row *row, const Value *wanted, const Value *have) {
+        return attr_text.equal(row, wanted, have);
+}
+
+static const AttrType attr_label = {
+        .name = "text", .is_text = true,
+        .parse = label_parse, .format = label_format,
+        .put = label_put, .get = label_get, .equal = label_equal,
+};
+
 static const Name scopes[] = {
         {"global", RT_SCOPE_UNIVERSE}, {"site", RT_SCOPE_SITE}, {"link", RT_SCOPE_LINK},
         {"host", RT_SCOPE_HOST}, {},
@@ -337,11 +366,11 @@ static const Row rows[] = {
                               .doc = "The address with its prefix length, which stands at the peer if there is one." },
         [ADDRESS_PEER]    = { .key = "peer", .type = &attr_peer_address, .change = CHANGE_KEY,
                               .doc = "The address at the other end of a point-to-point link, with the prefix length." },
-        { .key = "broadcast", .nla = IFA_BROADCAST, .type = &attr_broadcast, .change = CHANGE_CREATE, .flags = ROW_ABSENT_IS_DEF, .def = "0.0.0.0",
+        [ADDRESS_BROADCAST] = { .key = "broadcast", .nla = IFA_BROADCAST, .type = &attr_broadcast, .change = CHANGE_CREATE, .flags = ROW_ABSENT_IS_DEF, .def = "0.0.0.0",
           .doc = "The IPv4 broadcast address; none unless written." },
-        { .key = "label", .nla = IFA_LABEL, .type = &attr_text, .change = CHANGE_CREATE, .max = 15,
-          .doc = "The IPv4 address's label: the link's name, or that and a suffix behind a colon." },
-        { .key = "scope", .type = &attr_scope, .change = CHANGE_CREATE, .names = scopes,
+        [ADDRESS_LABEL] = { .key = "label", .nla = IFA_LABEL, .type = &attr_label, .change = CHANGE_CREATE, .flags = ROW_ABSENT_IS_DEF, .max = 15, .def = "",
+          .doc = "The IPv4 address's label, if it is not the link's name: that and a suffix behind a colon." },
+        { .key = "scope", .type = &attr_scope, .change = CHANGE_CREATE, .names = scopes, .def = "global",
           .doc = "Where the IPv4 address is valid." },
         { .key = "valid", .nla = IFA_CACHEINFO, .type = &attr_lifetime, .bit = 1, .def = "forever",
           .doc = "How long the address stays." },
@@ -394,6 +423,14 @@ static bool address_is_natural(const Object *object, const Link *link _unused_) 
                protocol->number <= IFAPROT_KERNEL_LL;
 }
 
+/* The link's name, which a link that is renamed takes along, is none. */
+static void address_fit(Object *object, const Link *link) {
+        Value *label = &object->set.values[ADDRESS_LABEL];
+
+        if (attrset_has(&object->set, ADDRESS_LABEL) && streq(label->text, link->name))
+                label->text = "";
+}
+
 static int address_verify(const AttrSet *set, const char **ret_key, const char **ret_reason) {
         const Value *address = attrset_get(set, "address"), *peer = attrset_get(set, "peer");
         const Value *valid = attrset_get(set, "valid"), *preferred = attrset_get(set, "preferred");
@@ -431,6 +468,13 @@ static int address_verify(const AttrSet *set, const char **ret_key, const char *
                 *ret_reason = "must be longer than nothing";
                 return 1;
         }
+        /* inet_fill_ifaddr() (6.1 … 6.18): where the one is forever, so is the other. */
+        if (address->family == AF_INET && preferred && preferred->number != FOREVER &&
+            (!valid || valid->number == FOREVER)) {
+                *ret_key = "preferred";
+                *ret_reason = "needs 'valid', without which an IPv4 address is preferred for ever";
+                return 1;
+        }
         if (valid && preferred && preferred->number > valid->number) {
                 *ret_key = "preferred";
                 *ret_reason = "is longer than valid";
@@ -442,7 +486,7 @@ static int address_verify(const AttrSet *set, const char **ret_key, const char *
 const ObjectType object_address = {
         .schema = {.name = "addresses", .rows = rows, .n = ELEMENTSOF(rows)},
         .transport = TRANSPORT_RTNL,
-        .flags = OBJECT_ON_LINK | OBJECT_LATE,
+        .flags = OBJECT_ON_LINK | OBJECT_LATE | OBJECT_DEFAULTS,
         .message_new = RTM_NEWADDR,
         .message_del = RTM_DELADDR,
         .message_get = RTM_GETADDR,
@@ -450,6 +494,7 @@ const ObjectType object_address = {
         .begin = address_begin,
         .ifindex = address_ifindex,
         .ask = address_ask,
+        .fit = address_fit,
         .groups = {RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR},
         .attributes = IFA_PROTO + 1,
         .is_natural = address_is_natural,

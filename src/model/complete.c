@@ -107,7 +107,21 @@ static int complete_link(Link *link, const uint8_t seed[16]) {
         return 0;
 }
 
-/* An object that is replaced as a whole has each row as it is said, or at its default. */
+/* What may be written only with something else is not implied without it (IPv6 has no label). */
+static void withdraw_rows(Object *object) {
+        const char *key, *reason;
+
+        while (object->type->verify && object->type->verify(&object->set, &key, &reason) > 0) {
+                RowSet row = ROW_BIT(schema_find(&object->type->schema, key));
+
+                if (!(object->set.implied & row))
+                        return;
+                object->set.present &= ~row;
+                object->set.implied &= ~row;
+        }
+}
+
+/* Such an object has each row as it is said, or at its default. */
 static int complete_rows(Network *network, Object *object) {
         ParseScope scope = {.arena = &network->arena};
         size_t n = schema_size(&object->type->schema);
@@ -137,8 +151,10 @@ static int complete_objects(Namespace *netns, const Link *link, Object *objects)
                         objects->type->fit(objects, link);
                 if (objects->type->complete)
                         r = objects->type->complete(objects, netns);
-                if (r == 0 && objects->type->flags & OBJECT_WHOLE)
+                if (r == 0 && objects->type->flags & (OBJECT_WHOLE | OBJECT_DEFAULTS))
                         r = complete_rows(netns->network, objects);
+                if (r == 0 && objects->type->flags & OBJECT_DEFAULTS)
+                        withdraw_rows(objects);
         }
         return r;
 }

@@ -301,7 +301,9 @@ void planner_objects(Planner *planner, LinkPlan *link) {
                         continue;
                 }
                 forget_unsaid(planner, link, wanted);
-                differ = attrset_diff(&wanted->set, &have->set, true, &unknown);
+                differ = attrset_diff(&wanted->set, &have->set,
+                                      !(wanted->type->flags & OBJECT_DEFAULTS) ||
+                                              is_our_object(planner, link, have), &unknown);
                 if (sysctl)
                         differ |= unknown;
                 missing = rows_missing(wanted, have);
@@ -318,7 +320,8 @@ bool planner_objects_differ(const LinkPlan *link) {
         for (const Object *wanted = link->wanted->objects; wanted; wanted = wanted->next) {
                 const Object *have = object_find(link->have->objects, wanted);
 
-                if (!have || attrset_diff(&wanted->set, &have->set, true, NULL) &
+                if (!have || attrset_diff(&wanted->set, &have->set,
+                                          !(wanted->type->flags & OBJECT_DEFAULTS), NULL) &
                                      ~unsaid_secrets(&wanted->set))
                         return true;
         }

@@ -211,6 +211,18 @@ static void disown_objects(Object *object) {
         }
 }
 
+/* What was put on a link that was there. */
+static void disown_recorded(const Record *record, Link *link) {
+        for (Object *object = link->objects; object; object = object->next) {
+                int row = schema_find(object->set.schema, "protocol");
+                _cleanup_(buf_deinit) Buf path = {};
+
+                object_path(link, NULL, object, &path);
+                if (row >= 0 && record_find(record, buf_text(&path)))
+                        object->set.values[row].number = 0;
+        }
+}
+
 void settling_disown(Settling *settling) {
         Network *world = kernel_fake_state(settling->fake);
         const Record *record = store_record(settling->store);
@@ -218,8 +230,10 @@ void settling_disown(Settling *settling) {
 
         for (Namespace *netns = world->namespaces; netns; netns = netns->hh.next)
                 for (Link *link = netns->links; link; link = link->hh.next) {
-                        if (!record_find_link(record, netns->cookie, link->ifindex))
+                        if (!record_find_link(record, netns->cookie, link->ifindex)) {
+                                disown_recorded(record, link);
                                 continue;
+                        }
                         attrset_set(&link->common, LINK_GROUP, (Value){});
                         /* A link that is made anew has none, and numbers change with moves. */
                         link->driver = arena_printf(&world->arena, "theirs-%u", number++);
