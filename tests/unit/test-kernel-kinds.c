@@ -9,6 +9,7 @@
 
 #include "daemon/settle.h"
 #include "mvnet/config.h"
+#include "values.h"
 #include "world.h"
 
 #include <errno.h>
@@ -197,7 +198,7 @@ typedef struct Trial {
         bool common;
         bool of_port;     /* the row is one of its port's, `low` */
         struct Example example;
-        char a[128], b[128];
+        char a[SUGGESTION_SIZE], b[SUGGESTION_SIZE];
         Network *wanted, *have;
         Value value;      /* as last looked at */
         int ifindex;
@@ -243,20 +244,6 @@ static void pass_over(const char *what, const char *row, const char *why) {
 
 /* Values. */
 
-static bool is_default(const Row *row, const char *text) {
-        return row->def && streq(row->def, text);
-}
-
-static void suggest_names(const Row *row, Trial *trial) {
-        size_t n = 0;
-
-        for (const Name *name = row->names; name->name; name++)
-                if (!is_default(row, name->name))
-                        snprintf(n++ ? trial->b : trial->a, sizeof(trial->a), "%s", name->name);
-        if (n < 2 && row->def)
-                snprintf(trial->b, sizeof(trial->b), "%s", row->def);
-}
-
 /* What has to be said for the row to count (Row.when). */
 static void add_condition(const Trial *trial, Buf *ret) {
         const Row *row = trial->row;
@@ -269,61 +256,7 @@ static void add_condition(const Trial *trial, Buf *ret) {
         value_format(schema_row(&trial->kind->options, (size_t)at), &value, ret);
 }
 
-static void suggest(Trial *trial) {
-        const Row *row = trial->row;
-        const char *type = row->type->name;
-        bool on = row->def && streq(row->def, "true");
-
-        if (streq(type, "boolean")) {
-                strcpy(trial->a, on ? "false" : "true");
-                strcpy(trial->b, on ? "true" : "false");
-        } else if (streq(type, "IP address")) {
-                strcpy(trial->a, row->nla ? "192.0.2.7" : "'2001:db8::7'");
-                strcpy(trial->b, row->nla ? "192.0.2.8" : "'2001:db8::8'");
-        } else if (row->names && !row->type->is_number) {
-                suggest_names(row, trial);
-        } else if (row->names) {
-                strcpy(trial->a, is_default(row, row->names[0].name) ? "9" : row->names[0].name);
-                strcpy(trial->b, "8");
-        } else if (streq(type, "duration")) {
-                strcpy(trial->a, "20s");
-                strcpy(trial->b, "30s");
-        } else {
-                long long low = row->max > 0 ? MIN(row->max - 1, MAX(row->min, 2)) : MAX(row->min, 2);
-
-                snprintf(trial->a, sizeof(trial->a), "%lld", low);
-                snprintf(trial->b, sizeof(trial->b), "%lld", low + 1);
-        }
-}
-
 /* Doing it. */
-
-static bool says(const char *part, const char *key) {
-        size_t n = strlen(key);
-
-        return strncmp(part, key, n) == 0 && part[n] == ':';
-}
-
-/* All of the base but what is said of this row. */
-static void add_base(const char *base, const char *key, Buf *ret) {
-        while (*base) {
-                const char *end = strstr(base, ", ");
-                size_t n = end ? (size_t)(end - base) : strlen(base);
-
-                if (!says(base, key)) {
-                        buf_add(ret, ", ");
-                        buf_addn(ret, base, n);
-                }
-                base += n + (end ? 2 : 0);
-        }
-}
-
-static bool base_says(const char *base, const char *key) {
-        for (; base; base = strstr(base, ", "), base = base ? base + 2 : NULL)
-                if (says(base, key))
-                        return true;
-        return false;
-}
 
 /* `of_port`: what the link says as a port; NULL: nothing. */
 static void add_fixtures(const char *of_port, Buf *ret) {
@@ -354,7 +287,8 @@ static Network *load(Trial *trial, const char *value) {
         if (strstr(base, "far"))
                 buf_add(&text, "  far: {}\n");
         buf_printf(&text, "  x:\n    {kind: %s", trial->kind->name);
-        add_base(alone ? trial->example.alone : base, trial->of_port ? "" : trial->row->key, &text);
+        flow_add_but(alone ? trial->example.alone : base,
+                     trial->of_port ? "" : trial->row->key, &text);
         if (trial->example.with && !trial->of_port && !alone)
                 buf_printf(&text, ", %s", trial->example.with);
         add_condition(trial, &text);
@@ -578,9 +512,9 @@ static bool run_row(Trial *trial) {
                 return true;
         }
         trial->example.stays |= !trial->of_port &&
-                base_says(trial->example.base ?: trial->base->text, row->key);
+                flow_says(trial->example.base ?: trial->base->text, row->key);
         if (!*trial->a)
-                suggest(trial);
+                values_suggest(trial->row, trial->a, trial->b);
         if (trial->example.a)
                 snprintf(trial->a, sizeof(trial->a), "%s", trial->example.a);
         if (trial->example.b)

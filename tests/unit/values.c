@@ -194,6 +194,74 @@ void values_of_row(const Row *row, Arena *arena, Random *random, Values *ret) {
                 add_collection(ret, row, arena, &elements, random_next(random) % 64, n);
 }
 
+/* For whoever is to write two. */
+
+static bool is_default(const Row *row, const char *text) {
+        return row->def && streq(row->def, text);
+}
+
+static void suggest_names(const Row *row, char *a, char *b) {
+        size_t n = 0;
+
+        for (const Name *name = row->names; name->name; name++)
+                if (!is_default(row, name->name))
+                        snprintf(n++ ? b : a, SUGGESTION_SIZE, "%s", name->name);
+        if (n < 2 && row->def)
+                snprintf(b, SUGGESTION_SIZE, "%s", row->def);
+}
+
+void values_suggest(const Row *row, char a[SUGGESTION_SIZE], char b[SUGGESTION_SIZE]) {
+        const char *type = row->type->name;
+        bool on = row->def && streq(row->def, "true");
+
+        if (streq(type, "boolean")) {
+                strcpy(a, on ? "false" : "true");
+                strcpy(b, on ? "true" : "false");
+        } else if (streq(type, "IP address")) {
+                strcpy(a, row->nla ? "192.0.2.7" : "'2001:db8::7'");
+                strcpy(b, row->nla ? "192.0.2.8" : "'2001:db8::8'");
+        } else if (row->names && !row->type->is_number) {
+                suggest_names(row, a, b);
+        } else if (row->names) {
+                strcpy(a, is_default(row, row->names[0].name) ? "9" : row->names[0].name);
+                strcpy(b, "8");
+        } else if (streq(type, "duration")) {
+                strcpy(a, "20s");
+                strcpy(b, "30s");
+        } else {
+                long long low = row->max > 0 ? MIN(row->max - 1, MAX(row->min, 2)) : MAX(row->min, 2);
+
+                snprintf(a, SUGGESTION_SIZE, "%lld", low);
+                snprintf(b, SUGGESTION_SIZE, "%lld", low + 1);
+        }
+}
+
+static bool says(const char *part, const char *key) {
+        size_t n = strlen(key);
+
+        return strncmp(part, key, n) == 0 && part[n] == ':';
+}
+
+void flow_add_but(const char *flow, const char *key, Buf *ret) {
+        while (*flow) {
+                const char *end = strstr(flow, ", ");
+                size_t n = end ? (size_t)(end - flow) : strlen(flow);
+
+                if (!says(flow, key)) {
+                        buf_add(ret, ", ");
+                        buf_addn(ret, flow, n);
+                }
+                flow += n + (end ? 2 : 0);
+        }
+}
+
+bool flow_says(const char *flow, const char *key) {
+        for (; flow; flow = strstr(flow, ", "), flow = flow ? flow + 2 : NULL)
+                if (says(flow, key))
+                        return true;
+        return false;
+}
+
 bool text_is_sentence(const char *text) {
         size_t size = text ? strlen(text) : 0;
 

@@ -38,5 +38,14 @@ bool row_bounds(const Row *row, int64_t *ret_min, uint64_t *ret_max);
  */
 void values_of_row(const Row *row, Arena *arena, Random *random, Values *ret);
 
+/* Two values of a scalar row as in a file, neither of them the default if that can be. */
+#define SUGGESTION_SIZE 128
+void values_suggest(const Row *row, char a[SUGGESTION_SIZE], char b[SUGGESTION_SIZE]);
+
+/* What stands between the braces of a map of scalars: all but what is said of that key, with ", "
+ * before each; and whether anything is. */
+void flow_add_but(const char *flow, const char *key, Buf *ret);
+bool flow_says(const char *flow, const char *key);
+
 /* Starts like a sentence, ends like one, and there is no second one behind it. */
 bool text_is_sentence(const char *text);
