@@ -217,10 +217,15 @@ static Link *link_after(FakeKernel *kernel, const Op *op) {
 
 static int describe_object(const Op *op, Namespace *netns, Link *link, Arena *arena, Shown *ret) {
         const Object *there = object_find(link ? link->objects : netns->objects, op->object);
+        Object *object = copy_object(there ? there : op->object, arena);
 
+        if (!object)
+                return -ENOMEM;
+        if (link && object->type->fit)
+                object->type->fit(object, link);
         ret->gone = !there;
-        ret->object = copy_object(there ? there : op->object, arena);
-        return ret->object ? 0 : -ENOMEM;
+        ret->object = object;
+        return 0;
 }
 
 /* 0 or -ENOMEM. Without a name there was nothing to tell. */

@@ -223,7 +223,7 @@ static const struct Example {
         {"fdb", "src-vni", .base = TUNNEL_ENTRY, .interfaces = EXTERNAL, .where = "vxe"},
         {"fdb", "via", "low", "low2", NULL, TUNNEL_ENTRY, NULL, VXLANS, "vx"},
         {"fdb", "state", "permanent", "static"},
-        {"fdb", "nhid", .skip = "needs nexthops that are there before: tests/story/fdb"},
+        {"fdb", "nhid", .skip = "needs nexthops of tunnels that are there before it"},
         {"remotes", "dst", "10.9.0.8", "10.9.0.7"},
         {"remotes", "src-vni", .interfaces = EXTERNAL, .where = "vxe"},
         {"remotes", "via", "low", "nul"},
