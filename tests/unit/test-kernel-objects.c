@@ -642,7 +642,7 @@ static size_t count_recorded(const Trial *trial) {
 /* Neither it nor what was said of it is left. */
 static int drop(Trial *trial, size_t recorded) {
         const Object *object = trial->object;
-        _cleanup_(network_freep) Network *wanted = trial->wanted;
+        Network *wanted = trial->wanted; /* where the object is */
         int r;
 
         trial->wanted = NULL;
@@ -651,6 +651,7 @@ static int drop(Trial *trial, size_t recorded) {
                 buf_printf(&trial->problem, "dropped: it is still there\n");
         if (r == 0 && count_recorded(trial) != recorded)
                 buf_printf(&trial->problem, "dropped: the record has not forgotten it\n");
+        network_free(wanted);
         return r == 0 && trial->problem.size ? -1 : r;
 }
 

@@ -411,8 +411,10 @@ static void test_sysctls(void **state) {
  * is added is added in the order of a dump: that is compared, too.
  */
 static const char *const silent[] = {
-        "ip link add x0 up type veth peer x1 && ip link set x1 up && ip addr add 10.1.0.1/24 dev x0 "
-        "&& ip addr add 10.1.1.1/24 dev x0 && ip addr add 2001:db8:1::1/64 dev x0 nodad",
+        "ip link add x0 up type veth peer x1 && ip link set x1 up",
+        "ip addr add 10.1.0.1/24 dev x0",
+        "ip addr add 10.1.1.1/24 dev x0",
+        "ip addr add 2001:db8:1::1/64 dev x0 nodad",
         "ip route add 10.9.0.0/16 via 10.1.0.9 proto 109",
         "ip route add 10.10.0.0/16 dev x1 src 10.1.1.1 proto 109",
         "ip route add 10.11.0.0/16 proto 109 nexthop dev x0 nexthop dev x1",
