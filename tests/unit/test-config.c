@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From text to a Network. What is refused, and how, is in tests/bad: here is what is meant. */
 
-#include "mvnet/config.h"
+#include "config/build.h"
 
 #include "random-network.h"
 
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -403,8 +404,72 @@ static void test_spoilt_networks(void **state _unused_) {
         assert_true(refused < rounds);
 }
 
+static void write_file(const char *root, const char *name, const char *text) {
+        char path[512];
+        FILE *file;
+
+        snprintf(path, sizeof(path), "%s/%s", root, name);
+        for (char *slash = path + strlen(root); (slash = strchr(slash + 1, '/'));) {
+                *slash = '\0';
+                mkdir(path, 0755);
+                *slash = '/';
+        }
+        file = fopen(path, "we");
+        assert_non_null(file);
+        assert_true(fputs(text, file) >= 0);
+        assert_int_equal(fclose(file), 0);
+}
+
+static void assert_table(const TableName *tables, const char *name, int64_t expected) {
+        const ParseScope scope = {.tables = tables};
+        uint64_t number = 0;
+
+        assert_int_equal(tables_find(&scope, name, &number), expected >= 0);
+        if (expected >= 0)
+                assert_int_equal(number, expected);
+}
+
+/* As iproute2 reads them: its own files below those of the administrator, and sense is made of what
+ * makes any. */
+static void test_table_names(void **state _unused_) {
+        _cleanup_(arena_deinit) Arena arena = {};
+        char root[] = "/tmp/mvnet-tables-XXXXXX", command[64];
+        const TableName *tables = NULL;
+
+        assert_non_null(mkdtemp(root));
+        assert_int_equal(tables_read(&arena, root, &tables), 0);
+        assert_null(tables);
+        write_file(root, "usr/share/iproute2/rt_tables", "255\tlocal\n100 shipped\n101 both\n");
+        write_file(root, "usr/share/iproute2/rt_tables.d/a.conf", "102 dropped-in\n");
+        write_file(root, "etc/iproute2/rt_tables",
+                   "# a comment\n\n  201   both # and another\n0x12 hex\n202\nname 203\n-1 below\n"
+                   "4294967295 last\n4294967296 beyond\n204 no-newline");
+        write_file(root, "etc/iproute2/rt_tables.d/b.conf", "205 here\n");
+        write_file(root, "etc/iproute2/rt_tables.d/c.conf.bak", "206 elsewhere\n");
+        write_file(root, "etc/iproute2/rt_tables.d/.d.conf", "207 hidden\n");
+        assert_int_equal(tables_read(&arena, root, &tables), 0);
+        assert_table(tables, "local", 255);
+        assert_table(tables, "shipped", 100);
+        assert_table(tables, "both", 201);
+        assert_table(tables, "dropped-in", 102);
+        assert_table(tables, "hex", 0x12);
+        assert_table(tables, "last", UINT32_MAX);
+        assert_table(tables, "no-newline", 204);
+        assert_table(tables, "here", 205);
+        assert_table(tables, "beyond", -1);
+        assert_table(tables, "below", -1);
+        assert_table(tables, "203", -1);
+        assert_table(tables, "202", -1);
+        assert_table(tables, "elsewhere", -1);
+        assert_table(tables, "hidden", -1);
+        assert_table(tables, "", -1);
+        snprintf(command, sizeof(command), "rm -r %s", root);
+        assert_int_equal(system(command), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_table_names),
                 cmocka_unit_test(test_language_example),
                 cmocka_unit_test(test_places),
                 cmocka_unit_test(test_ports_are_masters),

@@ -543,6 +543,39 @@ static void test_nexthops(void **state) {
         }
 }
 
+/* What routing daemons add, by its protocol, is not even delivered; what people add is. */
+static void test_filter(void **state) {
+        static const struct {
+                const char *before, *behind; /* a number */
+        } added[] = {
+                {"route add blackhole 10.50.", ".0/24"},
+                {"-6 route add unreachable 2001:db8:", "::/48"},
+                {"nexthop add id ", " blackhole"},
+        };
+        static const struct {
+                const char *protocol;
+                bool heard;
+        } cases[] = {{"77", false}, {"bgp", false}, {"109", true}, {"boot", true}, {"static", true}};
+        Listener *listener = *state;
+        World *world = &listener->world;
+        int number = 0;
+
+        assert_int_equal(run("ip netns add q && ip -n q link set lo up"), 0);
+        put_in(space_of(world->wanted, "q"), &object_nexthop, "id", "999", "blackhole", "true", NULL);
+        put_in(space_of(world->wanted, "q"), &object_route, "to", "10.255.0.0/16", NULL);
+        assert_as_fresh(listener);
+        while (wait_readable(listener, 200))
+                notice(listener);
+        for (size_t i = 0; i < ELEMENTSOF(added); i++)
+                for (size_t j = 0; j < ELEMENTSOF(cases); j++) {
+                        notice(listener);
+                        assert_int_equal(run("ip -n q %s%d%s proto %s", added[i].before, ++number,
+                                             added[i].behind, cases[j].protocol), 0);
+                        assert_int_equal(wait_readable(listener, cases[j].heard ? 5000 : 0),
+                                         cases[j].heard);
+                }
+}
+
 /* What the parent does to them nobody tells. Without IPv6 there is no other news of them. */
 static void test_followers(void **state) {
         Listener *listener = *state;
@@ -742,6 +775,7 @@ int main(void) {
                 T(test_silent_losses),
                 T(test_default_routes),
                 T(test_nexthops),
+                T(test_filter),
                 T(test_followers),
                 T(test_numbers),
                 T(test_overrun),
