@@ -20,12 +20,47 @@ static const char *wish_missing(Planner *planner, const Wish *wish);
 static RowSet wish_differs(const Planner *planner, const Wish *wish, bool ours);
 static bool is_ours(const Planner *planner, const Wish *wish);
 
+/* Gone, elsewhere, or down for a moment. */
+static bool is_shaken(const Planner *planner, const LinkPlan *link) {
+        return link->remove || link->create || link->changes_netns ||
+               (link->wanted && (planner_goes_down(planner, link) || planner_joins(planner, link) ||
+                                 planner_is_let_down(planner, link)));
+}
+
+/* It goes with the link that it leaves by, or with all that it refers to (OBJECT_REFERRED). */
+static bool is_lost(const Planner *planner, const Namespace *there, const Object *have,
+                    unsigned depth) {
+        size_t i;
+
+        ROWSET_FOREACH(i, have->set.present) {
+                const Row *row = schema_row(have->set.schema, i);
+                const LinkPlan *link = have->type->flags & OBJECT_REFERRED && row->type->is_ref
+                        ? planner_by_have(planner, network_find_link(planner->have,
+                                                                     &have->set.values[i].ref))
+                        : NULL;
+                bool any = false, all = true;
+                uint64_t number;
+
+                for (size_t j = 0; depth > 0 && row_number(row, &have->set.values[i], j, &number);
+                     j++) {
+                        const Object *other = namespace_find_numbered(there, row->of, number);
+
+                        any = true;
+                        all &= other && is_lost(planner, there, other, depth - 1);
+                }
+                if ((any && all) || (link && is_shaken(planner, link)))
+                        return true;
+        }
+        return false;
+}
+
 static Wish wish_of(const Planner *planner, const Namespace *netns, const Object *wanted) {
         const Namespace *there = network_find_namespace(planner->have, netns->name);
+        const Object *have = there && there->exists ? object_find(there->objects, wanted) : NULL;
 
         return (Wish){
                 .wanted = wanted,
-                .have = there && there->exists ? object_find(there->objects, wanted) : NULL,
+                .have = have && !is_lost(planner, there, have, 2) ? have : NULL,
                 .netns = netns,
                 .depth = wanted->type->rank ? wanted->type->rank(&wanted->set) : 0,
         };
