@@ -66,6 +66,7 @@ static int add_entries(const struct nlmsghdr *message, Arena *arena, Value *list
 typedef struct Reading {
         int ifindex;
         NetlinkRow row;
+        void (*restart)(void *userdata);
         void *userdata;
 } Reading;
 
@@ -81,17 +82,23 @@ static int take_message(const struct nlmsghdr *message, void *userdata) {
                                                         : 0;
 }
 
+static void restart_reading(void *userdata) {
+        const Reading *reading = userdata;
+
+        reading->restart(reading->userdata);
+}
+
 int vnis_get(const Space *space, int ifindex, NetlinkRow row, void (*restart)(void *userdata),
              void *userdata) {
-        Reading reading = {.ifindex = ifindex, .row = row, .userdata = userdata};
+        Reading reading = {ifindex, row, restart, userdata};
         DumpRequest buffer;
         struct nlmsghdr *request = dump_request(&buffer, RTM_GETTUNNEL, sizeof(struct tunnel_msg));
         struct tunnel_msg *header = mnl_nlmsg_get_payload(request);
 
         header->family = AF_BRIDGE;
         header->ifindex = (uint32_t)ifindex;
-        return netlink_dump_consistent(space->netlink, request, take_message, restart, &reading,
-                                       DUMP_TRIES);
+        return netlink_dump_consistent(space->netlink, request, take_message, restart_reading,
+                                       &reading, DUMP_TRIES);
 }
 
 int vnis_decode(const char *messages, size_t size, Arena *arena, Value *ret) {
