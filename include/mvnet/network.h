@@ -138,6 +138,10 @@ Object *namespace_find_numbered(const Namespace *netns, const ObjectType *type, 
 /* The object with the same type and key rows, or NULL. `list`: link->objects or netns->objects. */
 Object *object_find(Object *list, const Object *like);
 bool object_same(const Object *a, const Object *b);
+/* Of one that lives within another: that, or NULL. */
+Object *object_outer(Object *list, const Object *inner);
+/* Gives it the identity of the one that it lives within. 0 or -ENOMEM. */
+int object_enter(Object *inner, const Object *outer, Arena *arena);
 
 /* The link a reference row of `link` points to, or NULL. */
 Link *link_lower(const Link *link);

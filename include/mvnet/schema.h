@@ -128,6 +128,19 @@ typedef struct Genl {
         int unheard;
 } Genl;
 
+/*
+ * How a family speaks of objects: entries of a list in what it answers. It is told of one as an
+ * entry of that list, by Genl.set and a word of flags, or by commands for such.
+ */
+typedef struct GenlList {
+        uint16_t list; /* in the message, or in the entry that it is within */
+        uint16_t flags; /* the u32 of an entry that says what becomes of it … */
+        uint32_t flag_new, flag_del; /* … when it is sent, and when it goes */
+        uint8_t add, change, del; /* commands; 0: by Genl.set. Of a change only what differs */
+        uint16_t nest;            /* the rows are put into this */
+        const char *rests;        /* the row that has to say no before it can go; NULL: none */
+} GenlList;
+
 /* A lower device that a kind may have, and tells in IFLA_INFO_DATA: no need of KIND_PARENT. */
 typedef struct LinkLower {
         uint16_t nla;  /* 0: nothing of the kind */
@@ -267,6 +280,7 @@ enum {
         OBJECT_REFERRED = 1 << 12,/* others refer to it (Row.of), and go with it without a word */
         OBJECT_CARRIED = 1 << 13, /* goes without a word when its link loses the carrier, too */
         OBJECT_DEFAULTS = 1 << 14,/* if it is ours, what is not said is at its default */
+        OBJECT_BY_ROW = 1 << 15,  /* a change says what differs, and nothing else */
 };
 
 /*
@@ -342,17 +356,21 @@ typedef struct ObjectType {
         /* Fills in what a file leaves out, once all links are known. 0 or < 0. */
         int (*complete)(struct Object *object, const struct Namespace *netns);
         const LinkKind *only; /* links of this kind alone have such; NULL: all */
+        const GenlList *genl; /* TRANSPORT_GENL, of the family of `only` */
         /*
-         * TRANSPORT_GENL: one is an entry of this list in messages of its kind's family; and the
-         * u32 of an entry that says what becomes of it, when it is sent and when it goes.
+         * It lives within one of that type, in a file in the list `within_key` of such an entry,
+         * whose identity begins its own, and goes with it. `inner` is the way back.
          */
-        uint16_t list, list_flags;
-        uint32_t list_new, list_del;
+        const struct ObjectType *within, *inner;
+        const char *within_key;
         /* Rules between rows of one object; as LinkKind.verify. */
         int (*verify)(const AttrSet *set, const char **ret_key, const char **ret_reason);
         /* The same, between it and others of its namespace, given the files. */
         int (*suits)(const struct Object *object, const struct Namespace *netns,
                      const char **ret_key, const char **ret_reason);
+        /* Likewise, with the options of its link; only for what a file says. */
+        int (*verify_on)(const AttrSet *options, const AttrSet *set, const char **ret_key,
+                         const char **ret_reason);
         /* Whether one request can put another in its place; NULL: it can, where rows allow it. */
         bool (*replaceable)(const AttrSet *have);
         /* Which come first: those of a lower rank; NULL: all are 0. */

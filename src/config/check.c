@@ -470,7 +470,11 @@ static void verify_object(Check *check, const Link *link, const Object *object) 
         const char *key = NULL, *reason = NULL, *path;
         Location at;
 
-        if (!object->type->verify || object->type->verify(&object->set, &key, &reason) <= 0)
+        int r = object->type->verify ? object->type->verify(&object->set, &key, &reason) : 0;
+
+        if (r == 0 && object->type->verify_on && link)
+                r = object->type->verify_on(&link->options, &object->set, &key, &reason);
+        if (r <= 0)
                 return;
         at = key_at(&object->set, key);
         path = link ? arena_printf(&check->arena, "%s.%s", object->type->schema.name, key) : key;

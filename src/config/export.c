@@ -358,48 +358,82 @@ static int spell_object(Export *export, const Object *object, Object *ret) {
 }
 
 /* One row that stands for itself needs none, nor does a pair of them. */
-static bool needs_braces(const Object *object, RowSet rows) {
-        uint32_t map = object->type->flags & (OBJECT_MAP | OBJECT_NAMED);
+static bool needs_braces(const Object *said, RowSet rows) {
+        uint32_t map = said->type->flags & (OBJECT_MAP | OBJECT_NAMED);
         size_t first = (size_t)__builtin_ctzll(rows);
 
         return map ? map == OBJECT_NAMED
                    : rows & (rows - 1) ||
-                             !(schema_row(object->set.schema, first)->flags & ROW_SHORTHAND);
+                             !(schema_row(said->set.schema, first)->flags & ROW_SHORTHAND);
+}
+
+static bool add_object(Export *export, Object *list, const char *netns, const Object *object,
+                       const Object *said, Buf *out);
+
+/* What lives within an object, without what that says: ", sa: [{an: 0}, {an: 1}]". */
+static bool add_inner(Export *export, Object *list, const char *netns, const Object *outer,
+                      Buf *out) {
+        const ObjectType *type = outer->type->inner;
+        bool any = false;
+
+        for (const Object *inner = type ? list : NULL; inner; inner = inner->next) {
+                Object said;
+                size_t i;
+
+                if (inner->type != type || object_outer(list, inner) != outer)
+                        continue;
+                if (spell_object(export, inner, &said) < 0)
+                        return false;
+                ROWSET_FOREACH(i, said.set.present)
+                        if (schema_find(&outer->type->schema,
+                                        schema_row(&type->schema, i)->key) >= 0 &&
+                            schema_row(&type->schema, i)->change == CHANGE_KEY)
+                                said.set.present &= ~ROW_BIT(i);
+                buf_printf(out, any ? ", " : ", %s: [", type->within_key);
+                if (!add_object(export, list, netns, inner, &said, out))
+                        return false;
+                any = true;
+        }
+        buf_add(out, any ? "]" : "");
+        return true;
 }
 
 /* "10.0.0.1/24", "{address: 10.0.0.1/24, metric: 5}", in maps "KEY: VALUE", "KEY: {ROW: VALUE}". */
-static bool add_object(Export *export, const char *netns, const Object *object, Buf *out) {
-        bool map = object->type->flags & OBJECT_MAP, first = true, braces;
-        RowSet rows = object->set.present;
+static bool add_object(Export *export, Object *list, const char *netns, const Object *object,
+                       const Object *said, Buf *out) {
+        bool map = said->type->flags & OBJECT_MAP, first = true, braces;
+        RowSet rows = said->set.present;
         size_t i;
 
         if (!rows)
                 return false;
-        braces = needs_braces(object, rows);
-        if (object->type->flags & OBJECT_NAMED) {
-                if (!spell_value(&export->arena, schema_row(object->set.schema, 0), netns,
-                                 &object->set.values[0], out))
+        braces = needs_braces(said, rows);
+        if (said->type->flags & OBJECT_NAMED) {
+                if (!spell_value(&export->arena, schema_row(said->set.schema, 0), netns,
+                                 &said->set.values[0], out))
                         return false;
                 buf_add(out, ": ");
                 rows &= ~ROW_BIT(0);
         }
         buf_add(out, braces ? "{" : "");
         ROWSET_FOREACH(i, rows) {
-                const Row *row = schema_row(object->set.schema, i);
+                const Row *row = schema_row(said->set.schema, i);
 
                 buf_add(out, first ? "" : map ? ": " : ", ");
                 if (braces)
                         buf_printf(out, "%s: ", row->key);
-                if (!spell_value(&export->arena, row, netns, &object->set.values[i], out))
+                if (!spell_value(&export->arena, row, netns, &said->set.values[i], out))
                         return false;
                 first = false;
         }
+        if (braces && !add_inner(export, list, netns, object, out))
+                return false;
         buf_add(out, braces ? "}" : "");
         return true;
 }
 
-/* If it is one that is written under that type's name. */
-static int say_object(Export *export, const Namespace *netns, const ObjectType *type,
+/* If it is one of the list that is written under that type's name. */
+static int say_object(Export *export, Object *list, const Namespace *netns, const ObjectType *type,
                       const Object *object, bool all, const char *indent, Buf *out) {
         _cleanup_(buf_deinit) Buf text = {}, key = {};
         Object said;
@@ -407,7 +441,8 @@ static int say_object(Export *export, const Namespace *netns, const ObjectType *
 
         if (r < 0 || said.type != type)
                 return r;
-        if (numbers_are_said(netns, object, all) && add_object(export, netns->name, &said, &text)) {
+        if (numbers_are_said(netns, object, all) &&
+            add_object(export, list, netns->name, object, &said, &text)) {
                 buf_printf(out, "%s  %s%s\n", indent,
                            object->type->flags & (OBJECT_MAP | OBJECT_NAMED) ? "" : "- ",
                            buf_text(&text));
@@ -422,16 +457,19 @@ static int say_object(Export *export, const Namespace *netns, const ObjectType *
 
 static int say_objects(Export *export, const Link *link, const Namespace *netns, bool all,
                        const char *indent, Buf *out) {
+        Object *list = link ? link->objects : netns->objects;
+
         for (size_t i = 0; i < object_types_n; i++) {
                 _cleanup_(buf_deinit) Buf body = {};
 
-                for (const Object *object = link ? link->objects : netns->objects; object;
-                     object = object->next) {
+                if (object_types[i]->within)
+                        continue;
+                for (const Object *object = list; object; object = object->next) {
                         if (object->type != object_types[i] &&
                             object->type != object_types[i]->as)
                                 continue;
                         if (object_is_worth(link, object, all) &&
-                            say_object(export, netns, object_types[i], object, all, indent,
+                            say_object(export, list, netns, object_types[i], object, all, indent,
                                        &body) < 0)
                                 return -ENOMEM;
                 }

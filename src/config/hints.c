@@ -228,7 +228,7 @@ static void words_add_links(Words *words, const LinkKind *kind) {
         if (link_kind_is(kind, KIND_FOREIGN))
                 words_add(words, "match");
         for (size_t i = 0; i < object_types_n; i++)
-                if (object_types[i]->flags & OBJECT_ON_LINK)
+                if (object_types[i]->flags & OBJECT_ON_LINK && !object_types[i]->within)
                         words_add(words, object_types[i]->schema.name);
         for (size_t i = 0; i < link_kinds_n; i++)
                 if (link_kinds[i]->port.name)

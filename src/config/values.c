@@ -268,15 +268,23 @@ void build_require(Build *build, const AttrSet *set, RowSet tried, Location at) 
         }
 }
 
-int build_rows(Build *build, AttrSet *set, const char *netns, const Node *map) {
-        RowSet tried = 0;
+/* `list`: the key that is no row, if there is one. What is there already is not said here. */
+static int build_keys(Build *build, AttrSet *set, const char *netns, const char *list,
+                      const Node *map) {
+        RowSet tried = 0, given = set->present;
 
         for (const Node *child = map->first; child; child = child->next) {
                 int row = schema_find(set->schema, child->key), r = 0;
                 size_t mark = path_push(build, child->key);
 
+                if (list && streq(child->key, list)) {
+                        path_pop(build, mark);
+                        continue;
+                }
                 if (row < 0) {
                         row_key_unknown(build, set->schema, child);
+                } else if (given & ROW_BIT(row)) {
+                        build_problem(build, child->key_at, "is said by the entry around it");
                 } else {
                         r = build_row(build, set, (size_t)row, netns, child);
                         if (r > 0)
@@ -288,6 +296,10 @@ int build_rows(Build *build, AttrSet *set, const char *netns, const Node *map) {
         }
         build_require(build, set, tried, map->key ? map->key_at : map->at);
         return 0;
+}
+
+int build_rows(Build *build, AttrSet *set, const char *netns, const Node *map) {
+        return build_keys(build, set, netns, NULL, map);
 }
 
 /* Objects. */
@@ -357,17 +369,41 @@ static int become(Build *build, Object *object) {
         return 0;
 }
 
+static int build_entry(Build *build, Namespace *netns, Link *link, const ObjectType *type,
+                       const Object *outer, const Node *node);
+
+/* What lives within an entry. */
+static int build_inner(Build *build, Namespace *netns, Link *link, const Object *outer,
+                       const Node *entry) {
+        const ObjectType *type = outer->type->inner;
+        const Node *list = type ? node_get(entry, type->within_key) : NULL;
+        size_t mark;
+        int r = 0;
+
+        if (node_is_null(list))
+                return 0;
+        mark = path_push(build, type->within_key);
+        if (node_expect(build, list, NODE_LIST, "[ENTRY, …]"))
+                for (const Node *child = list->first; r == 0 && child; child = child->next)
+                        r = build_entry(build, netns, link, type, outer, child);
+        path_pop(build, mark);
+        return r;
+}
+
 /* An entry that is wrong is not kept: later rules would only repeat that it is. */
 static int build_entry(Build *build, Namespace *netns, Link *link, const ObjectType *type,
-                       const Node *node) {
+                       const Object *outer, const Node *node) {
         int shorthand = schema_find_flag(&type->schema, ROW_SHORTHAND), r = 0;
         size_t before = build->report->n;
         Object *object = object_add(build, netns, link, type, node->at);
 
         if (!object)
                 return -ENOMEM;
+        if (outer && object_enter(object, outer, &build->network->arena) < 0)
+                return -ENOMEM;
         if (node->type == NODE_MAP)
-                r = build_rows(build, &object->set, netns->name, node);
+                r = build_keys(build, &object->set, netns->name,
+                               type->inner ? type->inner->within_key : NULL, node);
         else if (node->type == NODE_SCALAR && shorthand >= 0 && !node_is_null(node))
                 r = build_row(build, &object->set, (size_t)shorthand, netns->name, node);
         else
@@ -378,6 +414,8 @@ static int build_entry(Build *build, Namespace *netns, Link *link, const ObjectT
                 object_drop(netns, link, object);
         else if (r == 0 && type->as)
                 r = become(build, object);
+        else if (r == 0 && node->type == NODE_MAP)
+                r = build_inner(build, netns, link, object, node);
         return MIN(r, 0);
 }
 
@@ -461,11 +499,13 @@ int build_objects(Build *build, Namespace *netns, Link *link, const ObjectType *
                 return 0;
         if (link && type->flags & OBJECT_EXACT && link_declare(link, type, node->key_at) < 0)
                 return -ENOMEM;
+        if (link && type->inner && link_declare(link, type->inner, node->key_at) < 0)
+                return -ENOMEM;
         for (const Node *child = node->first; child; child = child->next) {
                 size_t mark = map ? path_push(build, child->key) : build->path.size;
                 int r = named ? build_named(build, netns, link, type, child)
                         : map ? build_pair(build, netns, link, type, child)
-                              : build_entry(build, netns, link, type, child);
+                              : build_entry(build, netns, link, type, NULL, child);
 
                 path_pop(build, mark);
                 if (r < 0)

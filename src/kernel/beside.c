@@ -127,7 +127,11 @@ static int unite(Object *before, const Object *more, Arena *arena) {
         return 0;
 }
 
-static int decode_entry(Link *link, const ObjectType *type, const struct nlattr *entry) {
+static int decode_entries(Link *link, const ObjectType *type, const struct nlattr *list,
+                          const Object *outer);
+
+static int decode_entry(Link *link, const ObjectType *type, const struct nlattr *entry,
+                        const Object *outer) {
         Arena *arena = &link->netns->network->arena;
         const struct nlattr *tb[ATTRS_MAX];
         GetScope scope = {.arena = arena, .tb = tb, .tb_n = ELEMENTSOF(tb)};
@@ -138,6 +142,8 @@ static int decode_entry(Link *link, const ObjectType *type, const struct nlattr 
                 r = attrset_init(&like.set, &type->schema, arena);
         if (r == 0)
                 r = attrset_decode(&like.set, &scope);
+        if (r == 0 && outer)
+                r = object_enter(&like, outer, arena);
         if (r < 0)
                 return r;
         object = object_find(link->objects, &like);
@@ -147,7 +153,20 @@ static int decode_entry(Link *link, const ObjectType *type, const struct nlattr 
         if (!object)
                 return -ENOMEM;
         object->set = like.set;
-        return 0;
+        return type->inner ? decode_entries(link, type->inner, tb[type->inner->genl->list], object)
+                           : 0;
+}
+
+static int decode_entries(Link *link, const ObjectType *type, const struct nlattr *list,
+                          const Object *outer) {
+        const struct nlattr *entry;
+        int r = 0;
+
+        if (list)
+                mnl_attr_for_each_nested(entry, list)
+                        if (r == 0)
+                                r = decode_entry(link, type, entry, outer);
+        return r;
 }
 
 static int decode_list(Link *link, const ObjectType *type, const CachedMore *more) {
@@ -155,14 +174,11 @@ static int decode_list(Link *link, const ObjectType *type, const CachedMore *mor
         int left = (int)more->size, r = 0;
 
         for (; r == 0 && mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
-                const struct nlattr *tb[ATTRS_MAX], *entry;
+                const struct nlattr *tb[ATTRS_MAX];
 
                 r = attrs_parse_message(message, GENL_HDRLEN, tb, ELEMENTSOF(tb));
-                if (r < 0 || !tb[type->list])
-                        continue;
-                mnl_attr_for_each_nested(entry, tb[type->list])
-                        if (r == 0)
-                                r = decode_entry(link, type, entry);
+                if (r == 0)
+                        r = decode_entries(link, type, tb[type->genl->list], NULL);
         }
         return r == -EBADMSG ? 0 : r;
 }
@@ -172,7 +188,7 @@ static int decode_lists(Link *link, const CachedMore *more) {
 
         for (size_t i = 0; r == 0 && i < object_types_n; i++)
                 if (object_types[i]->transport == TRANSPORT_GENL &&
-                    object_types[i]->only == link->kind)
+                    object_types[i]->only == link->kind && !object_types[i]->within)
                         r = decode_list(link, object_types[i], more);
         return r;
 }

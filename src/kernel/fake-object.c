@@ -115,6 +115,8 @@ static int check_object(FakeKernel *kernel, const Namespace *netns, const Link *
                 return fake_check_neighbour(link, object, result);
         if (object->type == &object_altname && fake_name_taken(link->netns, object->set.values[0].text))
                 return fake_refuse(result, -EEXIST, NULL, "the name is in use");
+        if (object->type->within && !object_outer(link->objects, object))
+                return fake_refuse(result, -ENODEV, NULL, "what it lives within is not there");
         if (object->type->flags & OBJECT_OF_PORT)
                 return fake_check_of_port(link, object, result);
         return object->type->of_master ? fake_check_fdb(link, object, result) : 0;
@@ -219,11 +221,23 @@ static bool is_primary(const Link *link, const Object *object) {
         return true;
 }
 
+static void delete_inner(Link *link, const Object *outer) {
+        Object *next;
+
+        for (Object *object = link->objects; object; object = next) {
+                next = object->next;
+                if (object->type->within && object_outer(link->objects, object) == outer)
+                        object_remove(&link->objects, &link->last, object);
+        }
+}
+
 static void object_del(FakeKernel *kernel, Namespace *netns, Link *link, Object *object) {
         const Value *address = link && object->type == &object_address
                 ? attrset_get(&object->set, "address") : NULL;
         bool primary = address && is_primary(link, object);
 
+        if (link && object->type->inner)
+                delete_inner(link, object);
         if (link)
                 object_remove(&link->objects, &link->last, object);
         else

@@ -64,8 +64,39 @@ static int enter(Space *space, const Genl *genl) {
         return r == 0 ? find_family(space, genl->family) : r;
 }
 
+typedef struct Getting {
+        const Genl *genl;
+        int ifindex;
+        NetlinkRow row;
+        void (*restart)(void *userdata);
+        void *userdata;
+} Getting;
+
+/* A family may tell of all links, whichever it was asked about (macsec_dump_txsc; 6.1 … 6.18). */
+static int take_message(const struct nlmsghdr *message, void *userdata) {
+        const struct nlattr *tb[ATTRS_MAX];
+        const Getting *getting = userdata;
+        const GetScope scope = {.tb = tb, .tb_n = ELEMENTSOF(tb)};
+        const struct nlattr *about;
+        int r = attrs_parse_message(message, GENL_HDRLEN, tb, ELEMENTSOF(tb));
+
+        if (r < 0)
+                return r;
+        about = get_attr(&scope, getting->genl->ifindex, sizeof(uint32_t));
+        if (about && mnl_attr_get_u32(about) != (uint32_t)getting->ifindex)
+                return 0;
+        return getting->row(message, getting->userdata);
+}
+
+static void restart_getting(void *userdata) {
+        const Getting *getting = userdata;
+
+        getting->restart(getting->userdata);
+}
+
 int genl_get(Space *space, const Genl *genl, int ifindex, NetlinkRow row,
              void (*restart)(void *userdata), void *userdata) {
+        Getting getting = {genl, ifindex, row, restart, userdata};
         DumpRequest buffer = {};
         struct nlmsghdr *request;
         int r = enter(space, genl);
@@ -75,12 +106,12 @@ int genl_get(Space *space, const Genl *genl, int ifindex, NetlinkRow row,
         request = begin(buffer.bytes, space->family_id, genl->get, genl->version);
         mnl_attr_put_u32(request, genl->ifindex, (uint32_t)ifindex);
         if (genl->dumps)
-                return netlink_dump_consistent(space->genl, request, row, restart, userdata,
-                                               GET_TRIES);
-        return netlink_get(space->genl, request, row, userdata);
+                return netlink_dump_consistent(space->genl, request, take_message, restart_getting,
+                                               &getting, GET_TRIES);
+        return netlink_get(space->genl, request, take_message, &getting);
 }
 
-int genl_begin(Applier *applier, const Genl *genl, int ifindex) {
+static int begin_command(Applier *applier, const Genl *genl, uint8_t command, int ifindex) {
         Request *request = applier_request(applier);
         struct genlmsghdr *header;
         uint32_t number = (uint32_t)ifindex;
@@ -90,9 +121,13 @@ int genl_begin(Applier *applier, const Genl *genl, int ifindex) {
                 return r;
         request->scope.message->nlmsg_type = applier->space->family_id;
         header = mnl_nlmsg_put_extra_header(request->scope.message, sizeof(*header));
-        header->cmd = genl->set;
+        header->cmd = command;
         header->version = genl->version;
         return put_attr(&request->scope, genl->ifindex, &number, sizeof(number));
+}
+
+int genl_begin(Applier *applier, const Genl *genl, int ifindex) {
+        return begin_command(applier, genl, genl->set, ifindex);
 }
 
 /* Whose options a port's are: those of a kind whose port table it is. */
@@ -170,17 +205,17 @@ static int encode_entry(Applier *applier, int ifindex) {
         const ObjectType *type = op->object->type;
         bool del = op->type == OP_OBJECT_DEL;
         PutScope *scope = &applier->request.scope;
-        uint32_t flags = del ? type->list_del : type->list_new;
+        uint32_t flags = del ? type->genl->flag_del : type->genl->flag_new;
         struct nlattr *list, *entry;
         int r = genl_begin(applier, type->only->genl, ifindex);
 
         if (r < 0)
                 return r;
-        list = put_nest(scope, type->list);
+        list = put_nest(scope, type->genl->list);
         entry = list ? put_nest(scope, 0) : NULL;
         if (!entry)
                 return -EMSGSIZE;
-        r = put_attr(scope, type->list_flags, &flags, sizeof(flags));
+        r = put_attr(scope, type->genl->flags, &flags, sizeof(flags));
         if (r == 0)
                 r = request_rows(&applier->request, &op->object->set,
                                  del ? request_key_rows(&op->object->set) : op_object_rows(op));
@@ -191,8 +226,102 @@ static int encode_entry(Applier *applier, int ifindex) {
         return r;
 }
 
-int genl_object(Applier *applier, int ifindex) {
-        int r = applier->op->object->type->only ? encode_entry(applier, ifindex) : -EINVAL;
+static int encode_nest(Applier *applier, const ObjectType *type, const AttrSet *set, RowSet rows) {
+        struct nlattr *nest = put_nest(&applier->request.scope, type->genl->nest);
+        int r = nest ? request_rows(&applier->request, set, rows) : -EMSGSIZE;
 
-        return applier_send_by(applier, applier->space->genl, r);
+        if (r == 0)
+                put_nest_end(&applier->request.scope, nest);
+        return r;
+}
+
+/* The identity of the one that it lives within. */
+static int encode_outer(Applier *applier, const Object *object) {
+        Object outer = {.type = object->type->within};
+        size_t i;
+        int r = attrset_init(&outer.set, &outer.type->schema, &applier->arena);
+
+        ROWSET_FOREACH(i, object->set.present) {
+                int at = schema_find(&outer.type->schema, schema_row(object->set.schema, i)->key);
+
+                if (r == 0 && at >= 0)
+                        attrset_set(&outer.set, (size_t)at, object->set.values[i]);
+        }
+        return r < 0 ? r : encode_nest(applier, outer.type, &outer.set,
+                                       request_key_rows(&outer.set));
+}
+
+/* Rows that are the outer one's stand in its nest. */
+static RowSet own_rows(const Object *object, RowSet rows) {
+        RowSet own = rows;
+        size_t i;
+
+        ROWSET_FOREACH(i, object->type->within ? rows : 0) {
+                const Row *row = schema_row(object->set.schema, i);
+
+                if (row->change == CHANGE_KEY &&
+                    schema_find(&object->type->within->schema, row->key) >= 0)
+                        own &= ~ROW_BIT(i);
+        }
+        return own;
+}
+
+static int encode_command(Applier *applier, int ifindex, uint8_t command, const AttrSet *set,
+                          RowSet rows) {
+        const Object *object = applier->op->object;
+        int r = begin_command(applier, object->type->only->genl, command, ifindex);
+
+        if (r == 0 && object->type->within)
+                r = encode_outer(applier, object);
+        return r < 0 ? r : encode_nest(applier, object->type, set, own_rows(object, rows));
+}
+
+static int send_command(Applier *applier, int ifindex, uint8_t command, const AttrSet *set,
+                        RowSet rows) {
+        int encoded = encode_command(applier, ifindex, command, set, rows);
+
+        if (encoded == -ENOKEY)
+                applier_fail(applier, encoded, "its key is in no file that was named");
+        return applier_send_by(applier, applier->space->genl, encoded);
+}
+
+/* What is in use can't be deleted (macsec_del_txsa: EBUSY). */
+static int rest(Applier *applier, int ifindex) {
+        const Object *object = applier->op->object;
+        const GenlList *list = object->type->genl;
+        int row = list->rests ? schema_find(&object->type->schema, list->rests) : -1;
+        AttrSet set;
+
+        if (row < 0)
+                return 0;
+        if (attrset_copy(&object->set, &applier->arena, &set) < 0)
+                return -ENOMEM;
+        attrset_set(&set, (size_t)row, (Value){.number = 0});
+        return send_command(applier, ifindex, list->change, &set,
+                            request_key_rows(&set) | ROW_BIT(row));
+}
+
+static int apply_by_command(Applier *applier, int ifindex) {
+        const Op *op = applier->op;
+        const GenlList *list = op->object->type->genl;
+        const AttrSet *set = &op->object->set;
+        RowSet keys = request_key_rows(set);
+        int r;
+
+        if (op->type == OP_OBJECT_ADD)
+                return send_command(applier, ifindex, list->add, set, set->present);
+        if (op->type == OP_OBJECT_SET)
+                return send_command(applier, ifindex, list->change, set, keys | op->object_rows);
+        r = rest(applier, ifindex);
+        return r < 0 ? r : send_command(applier, ifindex, list->del, set, keys);
+}
+
+int genl_object(Applier *applier, int ifindex) {
+        const ObjectType *type = applier->op->object->type;
+
+        if (!type->only || !type->genl)
+                return -EINVAL;
+        if (type->genl->add)
+                return apply_by_command(applier, ifindex);
+        return applier_send_by(applier, applier->space->genl, encode_entry(applier, ifindex));
 }

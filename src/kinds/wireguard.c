@@ -389,14 +389,18 @@ const LinkKind link_kind_wireguard = {
         .doc = "An encrypted tunnel to peers that are known by their keys.",
 };
 
+static const GenlList peer_list = {
+        .list = WGDEVICE_A_PEERS,
+        .flags = WGPEER_A_FLAGS,
+        .flag_new = WGPEER_F_REPLACE_ALLOWEDIPS,
+        .flag_del = WGPEER_F_REMOVE_ME,
+};
+
 const ObjectType object_wireguard_peer = {
         .schema = {.name = "peers", .rows = peer_rows, .n = ELEMENTSOF(peer_rows)},
         .transport = TRANSPORT_GENL,
         .flags = OBJECT_ON_LINK | OBJECT_EXACT | OBJECT_WHOLE,
         .only = &link_kind_wireguard,
-        .list = WGDEVICE_A_PEERS,
-        .list_flags = WGPEER_A_FLAGS,
-        .list_new = WGPEER_F_REPLACE_ALLOWEDIPS,
-        .list_del = WGPEER_F_REMOVE_ME,
+        .genl = &peer_list,
         .doc = "Who the tunnel leads to; exact.",
 };

@@ -244,6 +244,46 @@ Object *object_find(Object *list, const Object *like) {
         return NULL;
 }
 
+/* Rows of the identity of that type, as the one within has them. */
+static bool is_within(const Object *inner, const Object *outer) {
+        const Schema *schema = &outer->type->schema;
+        size_t n = schema_size(schema);
+
+        for (size_t i = 0; i < n; i++) {
+                const Row *row = schema_row(schema, i);
+                const Value *value = attrset_get(&inner->set, row->key);
+
+                if (row->change == CHANGE_KEY && attrset_has(&outer->set, i) &&
+                    (!value || !value_equal(row, &outer->set.values[i], value)))
+                        return false;
+        }
+        return true;
+}
+
+Object *object_outer(Object *list, const Object *inner) {
+        for (Object *object = list; object && inner->type->within; object = object->next)
+                if (object->type == inner->type->within && is_within(inner, object))
+                        return object;
+        return NULL;
+}
+
+int object_enter(Object *inner, const Object *outer, Arena *arena) {
+        size_t i;
+
+        ROWSET_FOREACH(i, outer->set.present) {
+                const Row *row = schema_row(outer->set.schema, i);
+                int at = schema_find(inner->set.schema, row->key);
+
+                if (row->change != CHANGE_KEY || at < 0)
+                        continue;
+                if (value_copy(arena, row, &outer->set.values[i], &inner->set.values[at]) < 0)
+                        return -ENOMEM;
+                inner->set.present |= ROW_BIT(at);
+                inner->set.implied |= outer->set.implied & ROW_BIT(i) ? ROW_BIT(at) : 0;
+        }
+        return 0;
+}
+
 bool ref_equal(const Ref *a, const Ref *b) {
         return streq_ptr(a->netns, b->netns) && streq_ptr(a->link, b->link);
 }

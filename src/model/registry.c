@@ -124,7 +124,8 @@ const Schema *link_kind_port_schema(const char *name) {
 
 const ObjectType *object_type_find(const char *key, uint32_t flag) {
         for (size_t i = 0; i < object_types_n; i++)
-                if (object_types[i]->flags & flag && streq(object_types[i]->schema.name, key))
+                if (object_types[i]->flags & flag && !object_types[i]->within &&
+                    streq(object_types[i]->schema.name, key))
                         return object_types[i];
         return NULL;
 }

@@ -107,8 +107,8 @@ static void change_object(Planner *planner, LinkPlan *link, const Object *wanted
         if (worst == CHANGE_LIVE) {
                 op = object_step(planner, OP_OBJECT_SET, object_stage(planner, link, wanted), link,
                                  wanted);
-                op->object_rows &= ~kept;
-        } else if (is_our_object(planner, link, have)) {
+                op->object_rows &= wanted->type->flags & OBJECT_BY_ROW ? differ : ~kept;
+        } else if (is_our_object(planner, link, have) || planner_list_of(link->wanted, have)) {
                 object_step(planner, OP_OBJECT_DEL, object_stage(planner, link, wanted), link,
                             have);
                 object_step(planner, OP_OBJECT_ADD, object_stage(planner, link, wanted), link,
@@ -180,6 +180,25 @@ static bool survives(const Planner *planner, const LinkPlan *link, const Object 
         return !(have->type->flags & OBJECT_OF_PORT) || port_stays(planner, link, have);
 }
 
+/* Of rows that are never reported: what was set is not what is wanted now. */
+static RowSet rows_set_otherwise(const Planner *planner, const LinkPlan *link,
+                                 const Object *wanted, RowSet unknown) {
+        const RecordEntry *entry = object_entry(planner, link, wanted);
+        RowSet rows = 0;
+        size_t i;
+
+        ROWSET_FOREACH(i, entry ? unknown & ~wanted->set.implied : 0) {
+                const Row *row = schema_row(wanted->set.schema, i);
+                const RecordRow *recorded = record_row(entry, row->key);
+                _cleanup_(buf_deinit) Buf text = {};
+
+                value_format(row, &wanted->set.values[i], &text);
+                if (recorded && !streq_ptr(recorded->set, buf_text(&text)))
+                        rows |= ROW_BIT(i);
+        }
+        return rows;
+}
+
 /* The list that counts as a whole and that this is one of, if there is one. */
 const Declared *planner_list_of(const Link *wanted, const Object *have) {
         for (const Declared *list = wanted->declared; list; list = list->next)
@@ -199,12 +218,20 @@ static bool is_surplus(const LinkPlan *link, const Object *have) {
                !is_natural(have, link->have) && !is_natural(have, link->wanted);
 }
 
+/* What lives within another goes with it. */
+static bool goes_with_outer(const LinkPlan *link, const Object *have) {
+        const Object *outer = object_outer(link->have->objects, have);
+
+        return outer && is_surplus(link, outer);
+}
+
 /* First, so that none takes the place of what comes. */
 static void remove_surplus(Planner *planner, LinkPlan *link) {
         if (!link->wanted->declared || !link->have || link->create)
                 return;
         for (const Object *have = link->have->objects; have; have = have->next) {
-                if (!is_surplus(link, have) || !survives(planner, link, have))
+                if (!is_surplus(link, have) || !survives(planner, link, have) ||
+                    goes_with_outer(link, have))
                         continue;
                 object_step(planner, OP_OBJECT_DEL, object_stage(planner, link, have), link, have);
                 planner_line(planner, link->item, have->type->schema.name, planner_label(planner, have),
@@ -306,6 +333,8 @@ void planner_objects(Planner *planner, LinkPlan *link) {
                                               is_our_object(planner, link, have), &unknown);
                 if (sysctl)
                         differ |= unknown;
+                else
+                        differ |= rows_set_otherwise(planner, link, wanted, unknown);
                 missing = rows_missing(wanted, have);
                 kept = differ ? rows_let_be(planner, link, wanted, differ) : 0;
                 if (differ & ~kept || missing)

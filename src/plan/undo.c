@@ -209,6 +209,19 @@ static void undo_sysctl(Planner *planner, const RecordEntry *entry, const Object
                      have->set.values[row].text, recorded->was, (Location){});
 }
 
+/* What it lives within was ours, is there, and is undone as well: nobody wants either. */
+static bool goes_with_outer(Planner *planner, const Link *have, const Object *object) {
+        const Object *outer = object_outer(have->objects, object);
+        const RecordEntry *entry = NULL;
+        _cleanup_(buf_deinit) Buf path = {};
+
+        if (outer) {
+                object_path(have, NULL, outer, &path);
+                entry = record_find(planner->record, buf_text(&path));
+        }
+        return entry && entry->made;
+}
+
 static void undo_link_object(Planner *planner, const RecordEntry *entry, const char *type,
                              const char *key) {
         const Link *have = planner_find(planner, entry->netns, entry->ifindex);
@@ -228,6 +241,8 @@ static void undo_link_object(Planner *planner, const RecordEntry *entry, const c
                 return; /* goes with the link, and is forgotten once it is gone */
         if (wanted || (link && link->wanted && planner_list_of(link->wanted, object)))
                 return; /* or it goes with what is not in its list */
+        if (goes_with_outer(planner, have, object))
+                return;
         if (!link)
                 link = drop(planner, entry, have);
         if (!link)

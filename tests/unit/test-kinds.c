@@ -128,7 +128,11 @@ static void test_object_types(_unused_ void **state) {
                         keys += schema_row(&type->schema, j)->change == CHANGE_KEY;
                 assert_true(keys > 0);
                 assert_ptr_equal(object_type_find(type->schema.name, type->flags &
-                                                  (OBJECT_ON_LINK | OBJECT_IN_NETNS)), type);
+                                                  (OBJECT_ON_LINK | OBJECT_IN_NETNS)),
+                                 type->within ? NULL : type);
+                assert_true(!type->within || (type->within->inner == type && type->within_key));
+                assert_true(!type->inner || type->inner->within == type);
+                assert_int_equal(type->transport == TRANSPORT_GENL, type->genl && type->only->genl);
                 if (type->transport == TRANSPORT_RTNL)
                         assert_true(type->nest || type->message_new);
         }
