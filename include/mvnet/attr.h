@@ -47,11 +47,11 @@ typedef struct Value {
                 } list;
                 struct {
                         const char *name;   /* of the file; NULL: the kernel's */
-                        const uint8_t *key; /* SECRET_SIZE bytes; NULL: nobody has looked */
+                        const uint8_t *key; /* room for SECRET_SIZE; NULL: nobody has looked */
                 } secret;
         };
         uint8_t family;     /* AF_INET, AF_INET6: of an IP address */
-        uint8_t length;     /* prefix length of an IP address */
+        uint8_t length;     /* prefix length of an IP address; of a secret that is no 32 bytes */
         uint8_t policy;     /* MacPolicy: how a MAC address is come by */
         uint8_t unresolved; /* a reference that still is an ifindex */
 } Value;
@@ -181,8 +181,9 @@ typedef enum Shape {
         _SHAPE_N,
 } Shape;
 
-/* A key, and its text in base64. */
+/* A key, its text in base64, and the longest line that may hold one. */
 #define SECRET_SIZE 32
+#define SECRET_LINE_SIZE (2 * SECRET_SIZE + 1)
 #define SECRET_TEXT_SIZE 45
 bool secret_from_text(const char *text, uint8_t ret[SECRET_SIZE]);
 void secret_to_text(const uint8_t key[SECRET_SIZE], char ret[SECRET_TEXT_SIZE]);
@@ -199,7 +200,7 @@ typedef struct ParseScope {
          * Reads the one line of a file, `name` as it was written in `file`; without it, the name is
          * all that is taken in. 0, ATTR_E_INVALID with the reason, or < 0.
          */
-        int (*read_secret)(struct ParseScope *scope, const char *name, char ret[SECRET_TEXT_SIZE]);
+        int (*read_secret)(struct ParseScope *scope, const char *name, char ret[SECRET_LINE_SIZE]);
         const char *file;
 } ParseScope;
 

@@ -383,7 +383,9 @@ typedef struct ObjectType {
 extern const ObjectType object_address, object_altname, object_link_sysctl, object_sysctl;
 extern const ObjectType object_route, object_rule, object_neighbour, object_fdb, object_remote,
         object_mdb, object_nexthop;
-extern const ObjectType object_wireguard_peer; /* of one kind, in its file */
+/* Of one kind, in its file. */
+extern const ObjectType object_wireguard_peer, object_macsec_tx_sa, object_macsec_rx,
+        object_macsec_rx_sa;
 extern const ObjectType *const object_types[];
 extern const size_t object_types_n;
 const ObjectType *object_type_find(const char *key, uint32_t flag); /* NULL: unknown */

@@ -71,7 +71,7 @@ int build_row(Build *build, AttrSet *set, size_t row, const char *netns, const N
 int build_rows(Build *build, AttrSet *set, const char *netns, const Node *map);
 
 /* ParseScope.read_secret, for values in files. */
-int secret_read(ParseScope *scope, const char *name, char ret[SECRET_TEXT_SIZE]);
+int secret_read(ParseScope *scope, const char *name, char ret[SECRET_LINE_SIZE]);
 
 /* Every row that the schema requires, is absent, and was not even tried, is a problem at `at`. */
 void build_require(Build *build, const AttrSet *set, RowSet tried, Location at);

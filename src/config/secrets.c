@@ -27,8 +27,8 @@ static const char *distrust(const struct stat *st) {
 }
 
 /* The line without its end; one that is too long is no key. */
-static int read_line(int fd, char ret[SECRET_TEXT_SIZE], const char **ret_reason) {
-        char text[SECRET_TEXT_SIZE + 2];
+static int read_line(int fd, char ret[SECRET_LINE_SIZE], const char **ret_reason) {
+        char text[SECRET_LINE_SIZE + 2];
         ssize_t n = read(fd, text, sizeof(text) - 1);
         size_t length;
 
@@ -36,8 +36,8 @@ static int read_line(int fd, char ret[SECRET_TEXT_SIZE], const char **ret_reason
                 return -errno;
         text[n] = '\0';
         length = strcspn(text, "\r\n");
-        *ret_reason = "is a file that holds no key: 32 bytes in base64, one line";
-        if (length >= SECRET_TEXT_SIZE) {
+        *ret_reason = "is a file that holds no key: one line";
+        if (length >= SECRET_LINE_SIZE) {
                 explicit_bzero(text, sizeof(text));
                 return ATTR_E_INVALID;
         }
@@ -47,7 +47,7 @@ static int read_line(int fd, char ret[SECRET_TEXT_SIZE], const char **ret_reason
         return 0;
 }
 
-int secret_read(ParseScope *scope, const char *name, char ret[SECRET_TEXT_SIZE]) {
+int secret_read(ParseScope *scope, const char *name, char ret[SECRET_LINE_SIZE]) {
         const char *path = beside(scope->arena, scope->file, name);
         _cleanup_(fd_closep) int fd = -1;
         struct stat st;

@@ -205,7 +205,7 @@ static int copy_secret(Arena *arena, const Value *value, Value *ret) {
                 return -ENOMEM;
         if (key)
                 memcpy(key, value->secret.key, SECRET_SIZE);
-        *ret = (Value){.secret = {.name = name, .key = key}};
+        *ret = (Value){.secret = {.name = name, .key = key}, .length = value->length};
         return 0;
 }
 

@@ -25,6 +25,9 @@ const ObjectType *const object_types[] = {
         &object_rule,
         &object_fdb,
         &object_wireguard_peer,
+        &object_macsec_tx_sa,
+        &object_macsec_rx,
+        &object_macsec_rx_sa,
         &object_remote,
         &object_mdb,
 };

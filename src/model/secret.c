@@ -55,7 +55,7 @@ static bool is_none(const uint8_t *key) {
 int attr_parse_secret(const Row *row _unused_, ParseScope *scope, const char *text, Value *ret) {
         uint8_t *key = arena_calloc(scope->arena, 1, SECRET_SIZE);
         Value value = {.secret = {.name = arena_strdup(scope->arena, text)}};
-        char read[SECRET_TEXT_SIZE];
+        char read[SECRET_LINE_SIZE];
         int r = 0;
 
         scope->reason = "names no file";

@@ -85,6 +85,28 @@ limit=$limit_was
         done
 )
 key=':1:55: interfaces.wg0.private-key-file:'
+(
+        cd "$tmp" || exit 2
+        (
+                umask 077
+                echo 00112233445566778899aabbccddeeff >keys/narrow.key
+                echo 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff >keys/wide.key
+                echo 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff0 >keys/wider.key
+                echo 00112233445566778899aabbccddee >keys/narrower.key
+        )
+        sa='rx: [{mac: 02:00:00:00:00:02, sa: [{an: 0, key-id: 01, key-file: keys/'
+        for key in narrower wider wide narrow; do
+                echo "interfaces: {eth0: {}, sec0: {kind: macsec, parent: eth0, cipher: gcm-aes-$([ $key = narrow ] && echo 256 || echo 128), $sa$key.key}]}]}}"
+        done | while read -r line; do
+                key=${line#*keys/}
+                echo "$line" >"secret-macsec-${key%%.*}.yaml"
+        done
+)
+at=':1:145: interfaces.sec0.rx'
+made secret-macsec-narrower.yaml "$at.sa.key-file: 'keys/narrower.key' is a file that holds no key: 16 or 32 bytes in hexadecimal"
+made secret-macsec-wider.yaml "$at.sa.key-file: 'keys/wider.key' is a file that holds no key: one line"
+made secret-macsec-wide.yaml "$at-sa.key-file: is a key of 32 bytes, and the cipher takes 16"
+made secret-macsec-narrow.yaml "$at-sa.key-file: is a key of 16 bytes, and the cipher takes 32"
 made secret-open.yaml "$key 'keys/open.key' is a file that others can read or write"
 made secret-short.yaml "$key 'keys/short.key' is a file that holds no key: 32 bytes in base64"
 made secret-folder.yaml "$key 'keys/folder' is not a regular file"

@@ -81,6 +81,7 @@ has_kind() {
         vlan) ip link add name probe0 type bridge && ip link add link probe0 name probe1 type vlan id 9 ;;
         filtering) ip link add name probe0 type bridge vlan_filtering 1 ;;
         ipvlan) ip link add name probe0 type bridge && ip link add link probe0 name probe1 type ipvlan mode l2 ;;
+        macsec) ip link add name probe0 type bridge && ip link add link probe0 name probe1 type macsec ;;
         tun | tap) [ -c /dev/net/tun ] ;;
         wireguard) ip link add name probe0 type wireguard ;;
         vrf) ip link add name probe0 type vrf table 999 ;;

@@ -85,10 +85,15 @@ static void add_value(Values *values, const Value *value) {
 }
 
 /* Files with these names would hold a key each; others are not there. */
-static int read_secret(ParseScope *scope, const char *name, char ret[SECRET_TEXT_SIZE]) {
+static int read_secret(ParseScope *scope, const char *name, char ret[SECRET_LINE_SIZE]) {
         uint8_t key[SECRET_SIZE] = {1};
 
         scope->reason = "is not there";
+        if (strncmp(name, "hex/", 4) == 0) {
+                snprintf(ret, SECRET_LINE_SIZE, "000102030405060708090a0b0c0d0e%02x",
+                         (unsigned char)name[4]);
+                return 0;
+        }
         if (strncmp(name, "keys/", 5) != 0)
                 return ATTR_E_INVALID;
         memcpy(key + 1, name, MIN(strlen(name), sizeof(key) - 1));
@@ -134,7 +139,8 @@ static const char *const texts[] = {
         "net.ipv4.ip_forward", "net.ipv4.conf.all.rp_filter", "ipv4.rp_filter",
         "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=",
         "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=", "10.0.0.1:51820", "[fd00::1]:51820",
-        "keys/one", "keys/two", "ipv6.accept_ra", "1:2", "0:7", "3:0", "7:7", "root", "0:0", "root:root", "0660",
+        "keys/one", "keys/two", "hex/one", "hex/two", "01", "00112233445566778899aabbccddeeff",
+        "00112233445566778899aabb", "ipv6.accept_ra", "1:2", "0:7", "3:0", "7:7", "root", "0:0", "root:root", "0660",
         "20-30", "{vid: 5, pvid: true, untagged: true}", "{vid: 40-49, tunnel: 1040-1049}",
         "{vid: 60-70, untagged: true}", "{vni: 40, group: 239.1.1.1}",
         "{vni: 50-60, remote: 10.0.0.1}", "{vni: 70, group: \"ff05::100\"}", "16777215",
