@@ -4,11 +4,16 @@
  * then one with another value, then one without. After each there is nothing left to plan; what
  * the table calls live keeps its ifindex, what it calls create-only gets a new one, and what is
  * dropped goes back to its default. Values come from the types; what a row needs beside itself is
- * a line in a table. `test-kernel-kinds KIND…` tries only these.
+ * a line in row-examples.c. `test-kernel-kinds KIND…` tries only these.
+ *
+ * Each file is a whole settlement, in guests where that takes long: so the next row's link has
+ * another name, and comes and the last one goes in one; and what there is without a row is looked
+ * at once for all rows that say no more than that.
  */
 
 #include "daemon/settle.h"
 #include "mvnet/config.h"
+#include "row-examples.h"
 #include "values.h"
 #include "world.h"
 
@@ -16,164 +21,10 @@
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
 #include <cmocka.h>
-
-/* What a link of each kind is made of. */
-static const struct Base {
-        const char *kind, *text;
-        const char *skip; /* why it is tried elsewhere */
-} bases[] = {
-        {"bridge", ""},
-        {"veth", "peer: far"},
-        {"vlan", "parent: low, id: 7"},
-        {"macvlan", "parent: low, mode: bridge"},
-        {"macvtap", "parent: low, mode: bridge"},
-        {"ipvlan", "parent: low, mode: l2"},
-        {"ipvtap", "parent: low, mode: l2"},
-        {"dummy", ""},
-        {"ifb", ""},
-        {"nlmon", ""},
-        {"vrf", "table: 77"},
-        {"bond", ""},
-        {"team", ""},
-        {"vxlan", "id: 7, port: 4789"},
-        {"geneve", "id: 7, remote: 192.0.2.1"},
-        {"gre", "remote: 192.0.2.1"},
-        {"gretap", "remote: 192.0.2.1"},
-        {"ip6gre", "remote: '2001:db8::1'"},
-        {"ip6gretap", "remote: '2001:db8::1'"},
-        {"erspan", "remote: 192.0.2.1, key: 6, seq: true"},
-        {"ip6erspan", "remote: '2001:db8::1', key: 6, seq: true"},
-        {"ipip", "remote: 192.0.2.1"},
-        {"sit", "remote: 192.0.2.1"},
-        {"ip6tnl", "remote: '2001:db8::1'"},
-        {"vti", "remote: 192.0.2.1"},
-        {"vti6", "remote: '2001:db8::1'"},
-        {"xfrm", "if-id: 7"},
-        {"macsec", "parent: low"},
-        {"netkit", "peer: far"},
-        {"hsr", "slave1: low, slave2: low2"},
-        {"wireguard", ""},
-        {"physical", NULL, "nobody can make one"},
-};
-
-/* What a row has to be tried with. NULL: what the type suggests. */
-static const struct Example {
-        const char *kind, *key, *a, *b; /* NULL kind: of whichever */
-        const char *with; /* beside it, where it is; NULL: nothing */
-        const char *base; /* instead of the kind's; NULL: that */
-        const char *alone; /* that and `with` beside `a`, which excludes them; NULL: them */
-        const char *skip; /* why not at all */
-        bool stays;       /* the file can't do without it: it is not dropped */
-        bool optional;    /* depends on how the kernel was built */
-        bool filtering;   /* needs a kernel whose bridges filter VLANs */
-} examples[] = {
-        {"bridge", "priority", "4096", "8192"},
-        {"bridge", "group-fwd-mask", "8", "16"},
-        {"bridge", "group-address", "01:80:c2:00:00:04", "01:80:c2:00:00:05"},
-        {"bridge", "mcast-vlan-snooping", NULL, NULL, "vlan-filtering: true", .filtering = true},
-        {"bridge", "vlan-default-pvid", "5", "6", "vlan-filtering: true", .filtering = true},
-        {"bridge", "vlan-filtering", .filtering = true},
-        {"bridge", "vlan-protocol", .filtering = true},
-        {"bridge", "vlan-stats-enabled", .filtering = true},
-        {"bridge", "vlan-stats-per-port", .filtering = true},
-        {"bridge", "mst-enabled", .filtering = true},
-        {"bridge", "forward-delay", "4s", "5s"},
-        {"bridge", "hello-time", "3s", "4s"},
-        {"bridge", "max-age", "10s", "12s"},
-        {"bridge", "ageing-time", "60s", "90s"},
-        {"vlan", "ingress-qos-map", "{1: 2}", "{1: 3, 4: 5}"},
-        {"vlan", "egress-qos-map", "{1: 2}", "{1: 3, 4: 5}"},
-        {"vlan", "protocol", "802.1ad", "802.1q"},
-        {NULL, "source-macs", "[02:00:00:00:00:01]", "[02:00:00:00:00:02]", "mode: source",
-         "parent: low"},
-        {NULL, "nodst", "true", "false", "mode: source", "parent: low"},
-        {NULL, "nopromisc", "true", "false", "mode: passthru", "parent: low"},
-        {"macvlan", "mode", "vepa", "private", NULL, "parent: low", .stays = true},
-        {"macvtap", "mode", "vepa", "private", NULL, "parent: low", .stays = true},
-        {"ipvlan", "mode", "l2", "l3", NULL, "parent: low", .stays = true},
-        {"ipvtap", "mode", "l2", "l3", NULL, "parent: low", .stays = true},
-        {NULL, "owner", .skip = "tests/story/taps"},
-        {NULL, "device-mode", .skip = "tests/story/taps"},
-        {"vxlan", "remote", "192.0.2.1", "192.0.2.2"},
-        {"vxlan", "group", "239.1.1.1", "239.1.1.2", "parent: low"},
-        {"vxlan", "local", "192.0.2.1", "192.0.2.2"},
-        {"vxlan", "flowlabel", "5", "6", "remote: '2001:db8::1'"},
-        {"vxlan", "ttl", "inherit", "7"},
-        {"vxlan", "gpe", "true", "false", "learning: false, external: true", "port: 4790"},
-        {"vxlan", "gbp", "true", "false"},
-        {"vxlan", "vnifilter", "true", "false", "external: true", "port: 4789"},
-        {"vxlan", "vnis", "[10, {vni: 20-30, remote: 192.0.2.1}]", "[20-30]",
-         "external: true, vnifilter: true", "port: 4789"},
-        {"vxlan", "external", "true", "false", "id: 0", "port: 4789"},
-        {"vxlan", "id", "5", "6", NULL, "port: 4789", .stays = true},
-        {"vxlan", "ageing", "60s", "90s"},
-        {"vxlan", "flowlabel-policy", NULL, NULL, "remote: '2001:db8::1'"},
-        {"vxlan", "reserved-bits", "0x00000000000000ff", "0x10000000000000ff"},
-        {"geneve", "remote", "192.0.2.2", "192.0.2.3", NULL, "id: 7", .stays = true},
-        {"geneve", "id", "5", "6", NULL, "remote: 192.0.2.1", .stays = true},
-        {"geneve", "flowlabel", "5", "6", NULL, "id: 7, remote: '2001:db8::1'"},
-        {"geneve", "external", "true", "false", .alone = ""},
-        {"geneve", "udp6-zero-csum-tx", "false", "true", NULL, "id: 7, remote: '2001:db8::1'"},
-        {"geneve", "udp6-zero-csum-rx", "false", "true", NULL, "id: 7, remote: '2001:db8::1'"},
-        {"geneve", "srcport", "40000-50000", "40000-50001"},
-        {NULL, "srcport", "40000-50000", "40000-50001"},
-        {NULL, "ignore-df", "true", "false", "pmtudisc: false"},
-        {NULL, "encap", "gue", "fou", .optional = true}, /* NET_FOU_IP_TUNNELS */
-        {"erspan", "iseq", "true", "false", "oseq: true", "remote: 192.0.2.1, key: 6"},
-        {"erspan", "oseq", "true", "false", "iseq: true", "remote: 192.0.2.1, key: 6"},
-        {"erspan", "icsum", "true", "false", "erspan-ver: 0", "remote: 192.0.2.1"},
-        {"erspan", "ocsum", "true", "false", "erspan-ver: 0", "remote: 192.0.2.1"},
-        {"ip6erspan", "iseq", "true", "false", "oseq: true", "remote: '2001:db8::1', key: 6"},
-        {"ip6erspan", "oseq", "true", "false", "iseq: true", "remote: '2001:db8::1', key: 6"},
-        /* Without a key it would be mistaken for ip6gre0 (6.1 ip6gre_changelink_common). */
-        {"ip6erspan", "icsum", "true", "false", "external: true, ikey: 5", ""},
-        {"ip6erspan", "ocsum", "true", "false", "external: true, ikey: 5", ""},
-        {"erspan", "erspan-dir", NULL, NULL, "erspan-ver: 2"},
-        {"erspan", "erspan-hwid", "5", "6", "erspan-ver: 2"},
-        {"ip6erspan", "erspan-dir", NULL, NULL, "erspan-ver: 2"},
-        {"ip6erspan", "erspan-hwid", "5", "6", "erspan-ver: 2"},
-        {"erspan", "erspan-ver", "2", "1"},
-        {"ip6erspan", "erspan-ver", "2", "1"},
-        {"erspan", "ikey", "5", "6", "okey: 7, seq: true", "remote: 192.0.2.1"},
-        {"erspan", "okey", "5", "6", "ikey: 7, seq: true", "remote: 192.0.2.1", .stays = true},
-        {"ip6erspan", "ikey", "5", "6", "okey: 7, seq: true", "remote: '2001:db8::1'"},
-        {"ip6erspan", "okey", "5", "6", "ikey: 7, seq: true", "remote: '2001:db8::1'", .stays = true},
-        {"erspan", "external", "true", "false"},
-        {"ip6erspan", "external", "true", "false", .alone = "seq: true, ikey: 6"},
-        {"sit", "6rd-prefix", "'2001:db8::/32'", "'2001:db9::/32'", .optional = true},
-        {"sit", "6rd-relay-prefix", "10.0.0.0/8", "11.0.0.0/8", .optional = true},
-        {"xfrm", "if-id", "8", "9", NULL, "", .stays = true},
-        {"xfrm", "external", "true", "false", .alone = ""},
-        {"macsec", "replay", "true", "false", "window: 0"},
-        {"macsec", "window", "5", "6", "replay: true", .stays = true},
-        {"macsec", "end-station", "true", "false", "send-sci: false"},
-        {"macsec", "scb", "true", "false", "send-sci: false"},
-        {"macsec", "icvlen", "12", "14"},
-        {"macsec", "sci", "0x0200000000010005", "0x0200000000010006"},
-        {"macsec", "offload", .skip = "needs hardware"},
-        {"wireguard", "private-key-file", .skip = "a file: tests/story/examples"},
-        {"wireguard", "listen-port", "5000", "5001"},
-        {"netkit", "mac", "02:00:00:00:00:07", "02:00:00:00:00:08", "mode: l2"},
-        {"hsr", "slave1", .skip = "stands in the base"},
-        {"hsr", "slave2", .skip = "stands in the base"},
-        {"hsr", "interlink", .skip = "newer than the kernels that are tested"},
-        {NULL, "peer", .skip = "stands in the base"},
-        {"vlan", "id", "5", "6", NULL, "parent: low", .stays = true},
-        {"vrf", "table", "78", "79", NULL, "", .stays = true},
-        {"macsec", "mtu", "1300", "1301"},
-        {"bond", "arp-ip-targets", "[192.0.2.1]", "[192.0.2.2, 192.0.2.3]"},
-        {"bond", "ns-ip6-targets", "['2001:db8::1']", "['2001:db8::2', '2001:db8::3']"},
-        {"bond", "primary", "low", "low2", "mode: active-backup"},
-        {"team", "active-port", "low", "low2", "mode: activebackup"},
-        {"bond", "ad-select", "bandwidth", "count"},
-        {"bond", "ad-actor-system", "02:00:00:00:00:07", "02:00:00:00:00:08", "mode: 802.3ad"},
-        {"bond-port", "prio", "5", "-6"},
-        {"bridge-port", "group-fwd-mask", "4", "8"},
-        {"bridge-port", "mab", "true", "false", "locked: true, learning: true"},
-        {"bridge-port", "backup-port", "low2", "none"},
-};
 
 /* Rows that all links have, and whose default is the kind's. */
 static const struct {
@@ -189,44 +40,37 @@ static const struct {
         {LINK_BIND_NETNS, "ns1", "host"},
 };
 
+/* What became of a step, beside 0 and < 0: a problem was noted. */
+enum {
+        STEP_E_NO_KIND = 1,
+        STEP_E_IGNORED, /* the row is, or refused for how the kernel was built */
+        STEP_E_OBSOLETE,
+};
+
 typedef struct Trial {
         Kernel *kernel;
         Store *store;
         const LinkKind *kind;
-        const struct Base *base;
+        const Base *base;
         const Row *row;
         bool common;
         bool of_port;     /* the row is one of its port's, `low` */
-        struct Example example;
+        Example example;
         char a[SUGGESTION_SIZE], b[SUGGESTION_SIZE];
+        const char *name; /* of the link, the present or the last one */
         Network *wanted, *have;
+        Network *plain;   /* what there was without the row, and the file that it came of */
+        Buf plain_text;
         Value value;      /* as last looked at */
         int ifindex;
         bool there;       /* the row was reported */
         Buf problem;
 } Trial;
 
+static const char *const names[] = {"x", "y"};
 static size_t tested, skipped, failed;
-static bool filters; /* bridges do, in this kernel */
+static const char *lacking[_NEED_N]; /* why, or NULL */
 static char folder[] = "/tmp/mvnet-kinds-XXXXXX";
-
-static const struct Base *find_base(const char *kind) {
-        for (size_t i = 0; i < ELEMENTSOF(bases); i++)
-                if (streq(bases[i].kind, kind))
-                        return &bases[i];
-        return NULL;
-}
-
-/* The kind's own line counts before one for all. */
-static struct Example find_example(const char *kind, const char *key) {
-        struct Example found = {};
-
-        for (size_t i = 0; i < ELEMENTSOF(examples); i++)
-                if (streq(examples[i].key, key) &&
-                    (examples[i].kind ? streq(examples[i].kind, kind) : !found.key))
-                        found = examples[i];
-        return found;
-}
 
 /* Its examples stand under that name. */
 static const char *set_name(const Trial *trial) {
@@ -234,7 +78,7 @@ static const char *set_name(const Trial *trial) {
 }
 
 static const char *link_name(const Trial *trial) {
-        return trial->of_port ? "low" : "x";
+        return trial->of_port ? "low" : trial->name;
 }
 
 static void pass_over(const char *what, const char *row, const char *why) {
@@ -267,40 +111,55 @@ static void add_fixtures(const char *of_port, Buf *ret) {
                    of_port ?: "");
 }
 
+/* The far end of a pair has to be declared, too. */
+static void add_peer(const Trial *trial, const char *base, const char *value, Buf *ret) {
+        if (trial->row->flags & ROW_MAKES_PEER)
+                buf_printf(ret, "  %s: {}\n", value);
+        else if (flow_says(base, "peer"))
+                buf_add(ret, "  far: {}\n");
+}
+
 /* Options of masters that are particular about their ports are tried with some. */
 static bool has_ports(const Trial *trial) {
         return trial->of_port || link_kind_is(trial->kind, KIND_PORTS_DOWN);
 }
 
-static Network *load(Trial *trial, const char *value) {
-        static const uint8_t seed[16] = "a machine's name";
-        _cleanup_(buf_deinit) Buf text = {}, problems = {}, of_port = {};
-        const char *base = trial->example.base ?: trial->base->text;
-        bool alone = trial->example.alone && value && streq(value, trial->example.a);
-        Network *network = NULL;
-        Report report = {};
+/* Without a value: without the row. */
+static void write_file(const Trial *trial, const char *value, Buf *ret) {
+        const Example *example = &trial->example;
+        bool alone = example->alone && value && streq(value, example->a);
+        const char *base = alone ? example->alone : example->base ?: trial->base->text;
+        _cleanup_(buf_deinit) Buf of_port = {};
 
         if (trial->of_port && value)
                 buf_printf(&of_port, ", %s: {%s: %s%s%s}", trial->kind->port.name, trial->row->key,
-                           value, trial->example.with ? ", " : "", trial->example.with ?: "");
-        add_fixtures(buf_text(&of_port), &text);
-        if (strstr(base, "far"))
-                buf_add(&text, "  far: {}\n");
-        buf_printf(&text, "  x:\n    {kind: %s", trial->kind->name);
-        flow_add_but(alone ? trial->example.alone : base,
-                     trial->of_port ? "" : trial->row->key, &text);
-        if (trial->example.with && !trial->of_port && !alone)
-                buf_printf(&text, ", %s", trial->example.with);
-        add_condition(trial, &text);
+                           value, example->with ? ", " : "", example->with ?: "");
+        add_fixtures(buf_text(&of_port), ret);
+        add_peer(trial, base, value, ret);
+        buf_printf(ret, "  %s:\n    {kind: %s", trial->name, trial->kind->name);
+        flow_add_but(base, trial->of_port ? "" : trial->row->key, ret);
+        if (example->with && !trial->of_port && !alone)
+                buf_printf(ret, ", %s", example->with);
+        add_condition(trial, ret);
         if (has_ports(trial))
-                buf_add(&text, ", ports: [low, low2]");
+                buf_add(ret, ", ports: [low, low2]");
         if (value && !trial->of_port)
-                buf_printf(&text, ", %s: %s", trial->row->key, value);
-        buf_add(&text, "}\nnamespaces: {ns1: {}}\n");
-        assert_int_equal(config_load_text("test.yaml", buf_text(&text), seed, &report, &network), 0);
+                buf_printf(ret, ", %s: %s", trial->row->key, value);
+        buf_add(ret, "}\n");
+        if (trial->row->type->is_netns)
+                buf_add(ret, "namespaces: {ns1: {}}\n");
+}
+
+static Network *load(Trial *trial, const char *text) {
+        static const uint8_t seed[16] = "a machine's name";
+        _cleanup_(buf_deinit) Buf problems = {};
+        Network *network = NULL;
+        Report report = {};
+
+        assert_int_equal(config_load_text("test.yaml", text, seed, &report, &network), 0);
         if (!network) {
                 report_format(&report, false, &problems);
-                buf_printf(&trial->problem, "%s\n%s", buf_text(&text), buf_text(&problems));
+                buf_printf(&trial->problem, "%s\n%s", text, buf_text(&problems));
         }
         report_deinit(&report);
         return network;
@@ -308,7 +167,7 @@ static Network *load(Trial *trial, const char *value) {
 
 /* What went wrong with the link, or NULL. */
 static const char *make_so(Trial *trial, const Network *wanted, Buf *ret) {
-        const SettleOptions options = {.timeout_ms = 500};
+        const SettleOptions options = {.timeout_ms = 5000};
         SettleResult result = {};
         const char *problem = NULL;
 
@@ -325,12 +184,22 @@ static const char *make_so(Trial *trial, const Network *wanted, Buf *ret) {
         return problem;
 }
 
+/* What is to be known of the row. */
+static void note(Trial *trial, const Network *have) {
+        const Link *link = network_find_path(have, link_name(trial));
+        const AttrSet *set = trial->common ? &link->common
+                : trial->of_port ? &link->port : &link->options;
+        int at = set->schema ? schema_find(set->schema, trial->row->key) : -1;
+
+        trial->ifindex = link->ifindex;
+        trial->there = at >= 0 && attrset_has(set, (size_t)at);
+        if (trial->there)
+                trial->value = set->values[at];
+}
+
 static bool look_again(Trial *trial, const char *when) {
         _cleanup_(buf_deinit) Buf text = {};
-        const Link *link;
-        const AttrSet *set;
         Plan *plan = NULL;
-        int at;
 
         trial->have = network_free(trial->have);
         assert_int_equal(settle_plan(trial->kernel, trial->wanted, store_record(trial->store),
@@ -339,41 +208,64 @@ static bool look_again(Trial *trial, const char *when) {
         if (!plan_is_empty(plan))
                 buf_printf(&trial->problem, "%s: the plan is not empty:\n%s", when, buf_text(&text));
         plan_free(plan);
-        link = network_find_path(trial->have, link_name(trial));
-        if (!link)
+        if (!network_find_path(trial->have, link_name(trial)))
                 buf_printf(&trial->problem, "%s: it is not there\n", when);
-        if (!link || trial->problem.size)
+        if (trial->problem.size)
                 return false;
-        trial->ifindex = link->ifindex;
-        set = trial->common ? &link->common : trial->of_port ? &link->port : &link->options;
-        at = set->schema ? schema_find(set->schema, trial->row->key) : -1;
-        trial->there = at >= 0 && attrset_has(set, (size_t)at);
-        if (trial->there)
-                trial->value = set->values[at];
+        note(trial, trial->have);
         return true;
 }
 
-/* 0; > 0: the kernel has no such kind, or ignores the row; < 0: a problem was noted. */
-static int step(Trial *trial, const char *value, const char *when) {
-        _cleanup_(buf_deinit) Buf text = {};
+static int apply_file(Trial *trial, const char *text, const char *when) {
+        _cleanup_(buf_deinit) Buf reason = {};
         const char *problem;
 
-        trial->wanted = network_free(trial->wanted);
-        trial->wanted = load(trial, value);
+        network_free(trial->wanted);
+        trial->wanted = load(trial, text);
         if (!trial->wanted)
                 return -1;
-        problem = make_so(trial, trial->wanted, &text);
-        if (problem && strstr(problem, "kernel has no "))
-                return 1;
-        if (problem && strstr(problem, "ignored by this kernel"))
-                return 2;
-        if (problem && trial->example.optional && strstr(problem, "Invalid argument"))
-                return 2;
-        if (problem) {
-                buf_printf(&trial->problem, "%s: %s\n", when, problem);
-                return -1;
+        problem = make_so(trial, trial->wanted, &reason);
+        if (!problem)
+                return look_again(trial, when) ? 0 : -1;
+        buf_printf(&trial->problem, "%s: %s\n", when, problem);
+        if (strstr(problem, "kernel has no "))
+                return STEP_E_NO_KIND;
+        if (strstr(problem, "ignored by this kernel") ||
+            (trial->example.config && strstr(problem, "Invalid argument")))
+                return STEP_E_IGNORED;
+        return strstr(problem, "obsolete") ? STEP_E_OBSOLETE : -1;
+}
+
+static int step(Trial *trial, const char *value, const char *when) {
+        _cleanup_(buf_deinit) Buf text = {};
+
+        write_file(trial, value, &text);
+        return apply_file(trial, buf_text(&text), when);
+}
+
+/* As nobody speaks of the row. */
+static int look_without(Trial *trial) {
+        _cleanup_(buf_deinit) Buf text = {};
+        const char *last = trial->name;
+        int r;
+
+        trial->name = names[0];
+        write_file(trial, NULL, &text);
+        if (trial->plain && streq(buf_text(&text), buf_text(&trial->plain_text))) {
+                note(trial, trial->plain);
+                trial->name = last;
+                return 0;
         }
-        return look_again(trial, when) ? 0 : -1;
+        r = apply_file(trial, buf_text(&text), "without");
+        if (r != 0)
+                return r;
+        network_free(trial->plain);
+        trial->plain = trial->have;
+        trial->have = NULL;
+        buf_deinit(&trial->plain_text);
+        trial->plain_text = text;
+        text = (Buf){};
+        return 0;
 }
 
 static bool is_value(const Trial *trial, const char *text) {
@@ -391,7 +283,7 @@ static bool is_value(const Trial *trial, const char *text) {
 }
 
 static bool is_shown(Trial *trial, const char *text, const char *when) {
-        if (trial->row->flags & ROW_WRITE_ONLY || is_value(trial, text) ||
+        if (trial->row->flags & (ROW_WRITE_ONLY | ROW_SECRET) || is_value(trial, text) ||
             (trial->row->type->is_netns && link_kind_bind(trial->kind) == BIND_SILENT))
                 return true;
         buf_printf(&trial->problem, "%s: it is not shown as %s\n", when, text);
@@ -405,12 +297,12 @@ static void clear(Trial *trial) {
         Report report = {};
 
         add_fixtures(NULL, &text);
-        buf_add(&text, "namespaces: {ns1: {}}\n");
         assert_int_equal(config_load_text("test.yaml", buf_text(&text), seed, &report, &nothing), 0);
         report_deinit(&report);
         make_so(trial, nothing, &problem);
         trial->wanted = network_free(trial->wanted);
         trial->have = network_free(trial->have);
+        trial->plain = network_free(trial->plain);
 }
 
 /* What the table says a change from A to B costs. */
@@ -421,6 +313,8 @@ static bool keeps_ifindex(const Trial *trial, const Value *a, const Value *b) {
                 return lower->nla && lower->change <= CHANGE_DOWN;
         if (trial->common && trial->row == schema_row(&link_schema, LINK_MAC))
                 return !link_kind_is(trial->kind, KIND_MAC_ONCE);
+        if (trial->row->flags & ROW_MAKES_PEER)
+                return true; /* it is renamed */
         return trial->row->change <= CHANGE_DOWN && !value_change_is_fixed(trial->row, a, b);
 }
 
@@ -449,6 +343,8 @@ static bool is_reset(Trial *trial, bool was_there, const Value *was) {
         if (trial->common && trial->row == schema_row(&link_schema, LINK_MAC) &&
             link_kind_is(trial->kind, KIND_SOLID))
                 return true; /* the kernel's own choice, anew */
+        if (!was_there && trial->there && trial->row->def && is_value(trial, trial->row->def))
+                return true; /* it is looked at only once somebody speaks of it */
         if (was_there == trial->there &&
             (!was_there || value_equal(trial->row, was, &trial->value)))
                 return true;
@@ -456,8 +352,13 @@ static bool is_reset(Trial *trial, bool was_there, const Value *was) {
         return false;
 }
 
-static bool is_young(const Row *row) {
-        return strstr(row->doc, "(Linux ");
+static bool is_row(const Trial *trial, LinkRow row) {
+        return trial->common && trial->row == schema_row(&link_schema, row);
+}
+
+/* Values live in what was dumped: a plain one can be kept. */
+static bool is_plain(const Row *row) {
+        return row->type->shape == SHAPE_SCALAR && !row->type->is_ref && !row->type->is_netns;
 }
 
 /* The whole life of one row. */
@@ -465,23 +366,25 @@ static int try_row(Trial *trial) {
         const char *a = trial->a, *b = trial->b;
         bool was_there = false;
         Value was = {}, first;
-        int before, r = 0;
+        int before, r;
 
         if (!trial->example.stays) {
-                r = step(trial, NULL, "without");
-                was_there = trial->there;
+                r = look_without(trial);
+                if (r != 0)
+                        return r;
+                was_there = is_plain(trial->row) && trial->there;
                 was = trial->value;
-                if (r == 0 && is_value(trial, a)) {
+                if (is_value(trial, a)) {
                         a = trial->b;
                         b = trial->a;
                 }
-                /* Values live in what was dumped: a plain one can be kept. */
-                if (trial->row->type->shape != SHAPE_SCALAR || trial->row->type->is_ref ||
-                    trial->row->type->is_netns)
-                        was_there = trial->there = false;
         }
-        clear(trial);
-        r = r ? r : step(trial, a, "created with it");
+        /* An address comes of the name: only a link of the same has the same. */
+        if (is_row(trial, LINK_MAC))
+                clear(trial);
+        else
+                trial->name = names[streq(trial->name, names[0])];
+        r = step(trial, a, "created with it");
         if (r != 0 || !is_shown(trial, a, "created with it"))
                 return r ? r : -1;
         before = trial->ifindex;
@@ -493,22 +396,56 @@ static int try_row(Trial *trial) {
         if (trial->example.stays)
                 return 0;
         r = step(trial, NULL, "dropped");
-        if (trial->row->type->shape != SHAPE_SCALAR || trial->row->type->is_ref ||
-            trial->row->type->is_netns)
-                trial->there = false;
+        trial->there &= is_plain(trial->row);
         return r == 0 && !is_reset(trial, was_there, &was) ? -1 : r;
+}
+
+/* Of a row that is said to have come with some version of Linux: whether this one is older. */
+static bool is_too_young(const Row *row, char *ret, size_t size) {
+        const char *since = strstr(row->doc, "(Linux ");
+        unsigned major, minor, our_major, our_minor;
+        struct utsname name;
+
+        if (!since || sscanf(since, "(Linux %u.%u", &major, &minor) != 2 || uname(&name) < 0 ||
+            sscanf(name.release, "%u.%u", &our_major, &our_minor) != 2)
+                return false;
+        snprintf(ret, size, "came with Linux %u.%u", major, minor);
+        return our_major < major || (our_major == major && our_minor < minor);
+}
+
+static void count(Trial *trial, int r) {
+        char reason[64];
+
+        if (r == 0) {
+                tested++;
+        } else if (r == STEP_E_NO_KIND) {
+                pass_over(trial->kind->name, NULL, "not in this kernel");
+        } else if (r == STEP_E_OBSOLETE) {
+                pass_over(set_name(trial), trial->row->key, "obsolete in this kernel");
+        } else if (r == STEP_E_IGNORED && is_too_young(trial->row, reason, sizeof(reason))) {
+                pass_over(set_name(trial), trial->row->key, reason);
+        } else if (r == STEP_E_IGNORED && trial->example.config) {
+                snprintf(reason, sizeof(reason), "not in a kernel without %s",
+                         trial->example.config);
+                pass_over(set_name(trial), trial->row->key, reason);
+        } else {
+                printf("FAILED %s.%s (%s, %s): %s\n", set_name(trial), trial->row->key, trial->a,
+                       trial->b, buf_text(&trial->problem));
+                failed++;
+        }
+        fflush(stdout);
 }
 
 /* False: there is no such kind here. */
 static bool run_row(Trial *trial) {
         const Row *row = trial->row;
+        const char *skip;
         int r;
 
-        trial->example = find_example(set_name(trial), row->key);
-        if (trial->example.filtering && !filters)
-                trial->example.skip = "this kernel has no VLAN filtering";
-        if (trial->example.skip) {
-                pass_over(set_name(trial), row->key, trial->example.skip);
+        trial->example = example_find(set_name(trial), row->key);
+        skip = lacking[trial->example.needs] ?: trial->example.skip;
+        if (skip) {
+                pass_over(set_name(trial), row->key, skip);
                 return true;
         }
         trial->example.stays |= !trial->of_port &&
@@ -520,22 +457,12 @@ static bool run_row(Trial *trial) {
         if (trial->example.b)
                 snprintf(trial->b, sizeof(trial->b), "%s", trial->example.b);
         r = try_row(trial);
-        clear(trial);
-        if (r == 1) {
-                pass_over(trial->kind->name, NULL, "not in this kernel");
-        } else if (r == 2 && (is_young(row) || trial->example.optional)) {
-                pass_over(set_name(trial), row->key, "not in this kernel");
-        } else if (r == 0) {
-                tested++;
-        } else {
-                printf("FAILED %s.%s (%s, %s): %s\n", set_name(trial), row->key, trial->a,
-                       trial->b, r == 2 ? "ignored by the kernel" : buf_text(&trial->problem));
-                failed++;
-        }
-        fflush(stdout);
+        if (r != 0)
+                clear(trial);
+        count(trial, r);
         buf_deinit(&trial->problem);
         trial->problem = (Buf){};
-        return r != 1;
+        return r != STEP_E_NO_KIND;
 }
 
 static bool has_common(const LinkKind *kind, LinkRow row) {
@@ -580,6 +507,7 @@ static void run_kind(Trial *trial) {
                         goes_on = run_row(trial);
         }
         trial->of_port = false;
+        clear(trial);
 }
 
 static bool is_asked_for(const char *kind, int argc, char **argv) {
@@ -589,26 +517,46 @@ static bool is_asked_for(const char *kind, int argc, char **argv) {
         return argc < 2;
 }
 
+static void look_around(void) {
+        if (run("ip link add probe0 type bridge vlan_filtering 1 2>/dev/null && "
+                "ip link del probe0") != 0)
+                lacking[NEEDS_FILTERING] = "no VLAN filtering in this kernel";
+        if (run("grep -q ' /dev devtmpfs ' /proc/mounts") != 0)
+                lacking[NEEDS_DEVICES] = "nobody makes /dev/tapN here";
+        if (access("/dev/net/tun", F_OK) < 0)
+                lacking[NEEDS_TUN] = "no /dev/net/tun here";
+}
+
+/* Two private keys, as files of the folder that we are in. */
+static void make_keys(void) {
+        run("umask 077; printf '%%s\\n' yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk= >one.key; "
+            "printf '%%s\\n' WDTMv0LVb1MEpvHQpzNHLHHSFW0vWeWFbQEnrYZ8L2I= >two.key");
+}
+
 int main(int argc, char **argv) {
-        Trial trial = {};
+        Trial trial = {.name = names[0]};
 
         if (!world_enter()) {
                 fprintf(stderr, "SKIPPED: no network namespace of our own: %s\n", strerror(errno));
                 return SKIPPED;
         }
         run("modprobe -q -a fou fou6 2>/dev/null");
-        filters = run("ip link add probe0 type bridge vlan_filtering 1 2>/dev/null && "
-                      "ip link del probe0") == 0;
+        look_around();
         assert_non_null(mkdtemp(folder));
+        assert_int_equal(chdir(folder), 0);
+        make_keys();
         assert_int_equal(kernel_new(RUN, &trial.kernel), 0);
         assert_int_equal(store_open(folder, "test", 0, 0, &trial.store), 0);
         for (size_t i = 0; i < link_kinds_n; i++) {
+                const char *skip;
+
                 trial.kind = link_kinds[i];
-                trial.base = find_base(trial.kind->name);
+                trial.base = base_find(trial.kind->name);
                 if (!is_asked_for(trial.kind->name, argc, argv))
                         continue;
-                if (!trial.base || trial.base->skip)
-                        pass_over(trial.kind->name, NULL, trial.base ? trial.base->skip : "no example");
+                skip = !trial.base ? "no example" : trial.base->skip ?: lacking[trial.base->needs];
+                if (skip)
+                        pass_over(trial.kind->name, NULL, skip);
                 else
                         run_kind(&trial);
         }
