@@ -43,7 +43,7 @@ static const struct {
 /* What became of a step, beside 0 and < 0: a problem was noted. */
 enum {
         STEP_E_NO_KIND = 1,
-        STEP_E_IGNORED, /* the row is, or refused for how the kernel was built */
+        STEP_E_IGNORED, /* the row is, or refused for the kernel's age or how it was built */
         STEP_E_OBSOLETE,
 };
 
@@ -216,9 +216,22 @@ static bool look_again(Trial *trial, const char *when) {
         return true;
 }
 
+/* Of a row that is said to have come with some version of Linux: whether this one is older. */
+static bool is_too_young(const Row *row, unsigned ret_since[2]) {
+        const char *since = strstr(row->doc, "(Linux ");
+        struct utsname name;
+        unsigned ours[2];
+
+        if (!since || sscanf(since, "(Linux %u.%u", &ret_since[0], &ret_since[1]) != 2 ||
+            uname(&name) < 0 || sscanf(name.release, "%u.%u", &ours[0], &ours[1]) != 2)
+                return false;
+        return ours[0] < ret_since[0] || (ours[0] == ret_since[0] && ours[1] < ret_since[1]);
+}
+
 static int apply_file(Trial *trial, const char *text, const char *when) {
         _cleanup_(buf_deinit) Buf reason = {};
         const char *problem;
+        unsigned since[2];
 
         network_free(trial->wanted);
         trial->wanted = load(trial, text);
@@ -231,7 +244,8 @@ static int apply_file(Trial *trial, const char *text, const char *when) {
         if (strstr(problem, "kernel has no "))
                 return STEP_E_NO_KIND;
         if (strstr(problem, "ignored by this kernel") ||
-            (trial->example.config && strstr(problem, "Invalid argument")))
+            (strstr(problem, "Invalid argument") &&
+             (trial->example.config || is_too_young(trial->row, since))))
                 return STEP_E_IGNORED;
         return strstr(problem, "obsolete") ? STEP_E_OBSOLETE : -1;
 }
@@ -400,20 +414,8 @@ static int try_row(Trial *trial) {
         return r == 0 && !is_reset(trial, was_there, &was) ? -1 : r;
 }
 
-/* Of a row that is said to have come with some version of Linux: whether this one is older. */
-static bool is_too_young(const Row *row, char *ret, size_t size) {
-        const char *since = strstr(row->doc, "(Linux ");
-        unsigned major, minor, our_major, our_minor;
-        struct utsname name;
-
-        if (!since || sscanf(since, "(Linux %u.%u", &major, &minor) != 2 || uname(&name) < 0 ||
-            sscanf(name.release, "%u.%u", &our_major, &our_minor) != 2)
-                return false;
-        snprintf(ret, size, "came with Linux %u.%u", major, minor);
-        return our_major < major || (our_major == major && our_minor < minor);
-}
-
 static void count(Trial *trial, int r) {
+        unsigned since[2];
         char reason[64];
 
         if (r == 0) {
@@ -422,7 +424,8 @@ static void count(Trial *trial, int r) {
                 pass_over(trial->kind->name, NULL, "not in this kernel");
         } else if (r == STEP_E_OBSOLETE) {
                 pass_over(set_name(trial), trial->row->key, "obsolete in this kernel");
-        } else if (r == STEP_E_IGNORED && is_too_young(trial->row, reason, sizeof(reason))) {
+        } else if (r == STEP_E_IGNORED && is_too_young(trial->row, since)) {
+                snprintf(reason, sizeof(reason), "came with Linux %u.%u", since[0], since[1]);
                 pass_over(set_name(trial), trial->row->key, reason);
         } else if (r == STEP_E_IGNORED && trial->example.config) {
                 snprintf(reason, sizeof(reason), "not in a kernel without %s",
