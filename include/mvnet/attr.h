@@ -293,7 +293,7 @@ extern const AttrType attr_enum8, attr_enum16, attr_enum32, attr_enum64, attr_en
 /* Time in USER_HZ (1/100 s), as the bridge counts it; survives the kernel's rounding to jiffies. */
 extern const AttrType attr_clock32, attr_clock64;
 /* Time in milliseconds, and in seconds. */
-extern const AttrType attr_ms, attr_seconds;
+extern const AttrType attr_ms, attr_seconds, attr_seconds16;
 /* One bit (`bit`) of struct { u32 value, mask }. */
 extern const AttrType attr_masked_bit;
 /* One bit of a plain number; all rows with the same number must be sent together. */
@@ -357,7 +357,13 @@ const VniRange *vnis_find(const Value *list, uint32_t vni); /* NULL: none; so of
 extern const AttrType attr_local_bool, attr_local_u32, attr_local_text, attr_local_mac,
         attr_local_links;
 
-/* Parts of the types above, for types that differ from them in one. */
+/* Parts of the types above, for types that differ from them in one. A number; a word or a number: */
+#define ATTR_NUMBER                                                                                \
+        .name = "number", .syntax = "a number", .is_number = true, .parse = attr_parse_number,     \
+        .format = attr_format_number, .equal = attr_equal_number
+#define ATTR_WORD                                                                                  \
+        .name = "number", .syntax = "a number", .is_number = true, .parse = attr_parse_word,       \
+        .format = attr_format_enum, .equal = attr_equal_number
 int attr_parse_bool(const Row *row, ParseScope *scope, const char *text, Value *ret);
 int attr_parse_enum(const Row *row, ParseScope *scope, const char *text, Value *ret);
 int attr_parse_clock(const Row *row, ParseScope *scope, const char *text, Value *ret);

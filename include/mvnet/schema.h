@@ -247,7 +247,10 @@ typedef enum LinkState {
         LINK_STATE_ANY, /* not compared */
 } LinkState;
 
-/* Rows that several kinds of tunnel share. */
+extern const Name vlan_protocols[]; /* words for the type of a tag */
+
+/* Words and rows that several kinds of tunnel share. */
+extern const Name tunnel_ttls[], tunnel_toses[], tunnel_dfs[];
 extern const Schema tunnel_gre_schema, tunnel_gre_ip4_schema, tunnel_gre_ip6_schema;
 extern const Schema tunnel_erspan_ip4_schema, tunnel_erspan_ip6_schema;
 extern const Schema tunnel_ip_schema, tunnel_ip4_schema, tunnel_ip6_schema;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <libmnl/libmnl.h>
 #include <linux/if_bridge.h>
-#include <linux/if_ether.h>
 #include <linux/if_link.h>
 
 #include "mvnet/schema.h"
@@ -43,8 +42,6 @@ static const AttrType attr_timer = {
         .equal = attr_equal_clock,
 };
 
-static const Name protocols[] = {{"802.1q", ETH_P_8021Q}, {"802.1ad", ETH_P_8021AD}, {}};
-
 /* clang-format off */
 static const Row rows[] = {
         { .key = "stp", .nla = IFLA_BR_STP_STATE, .type = &attr_bool32, .def = "false",
@@ -66,7 +63,7 @@ static const Row rows[] = {
           .doc = "The address that spanning tree packets are sent to." },
         { .key = "vlan-filtering", .nla = IFLA_BR_VLAN_FILTERING, .type = &attr_bool, .def = "false",
           .doc = "Whether ports belong to VLANs." },
-        { .key = "vlan-protocol", .nla = IFLA_BR_VLAN_PROTOCOL, .type = &attr_enum_be16, .names = protocols, .def = "802.1q",
+        { .key = "vlan-protocol", .nla = IFLA_BR_VLAN_PROTOCOL, .type = &attr_enum_be16, .names = vlan_protocols, .def = "802.1q",
           .doc = "The kind of tag that is looked at." },
         { .key = "vlan-default-pvid", .nla = IFLA_BR_VLAN_DEFAULT_PVID, .type = &attr_u16, .max = 4094, .def = "1",
           .doc = "The VLAN of untagged packets at new ports; 0 is none." },

@@ -3,6 +3,8 @@
 
 #include "mvnet/schema.h"
 
+extern const LinkKind link_kind_gretap;
+
 #define SESSION_MAX 1023 /* ID_MASK of net/erspan.h */
 
 /* clang-format off */
@@ -54,11 +56,8 @@ const LinkKind link_kind_erspan = {
         .name = "erspan",
         .options = {.name = "erspan", .rows = rows, .n = ELEMENTSOF(rows),
                     .like = &tunnel_erspan_ip4_schema},
-        .lower = {IFLA_GRE_LINK, CHANGE_LIVE, CHANGE_LIVE},
-        .bind = BIND_REPORTED,
-        .flags = KIND_REPLACES,
+        .like = &link_kind_gretap,
         .verify = verify,
-        .mtu = MTU_VARIES,
         .fallback = "erspan0",
         .doc = "A tunnel that carries mirrored packets in GRE over IPv4.",
 };

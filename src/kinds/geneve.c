@@ -10,8 +10,6 @@ enum { /* newer than our headers */
 };
 
 static const Name ttls[] = {{"auto", 0}, {"inherit", TTL_INHERIT}, {}};
-static const Name toses[] = {{"inherit", 1}, {}};
-static const Name dfs[] = {{"unset", 0}, {"set", 1}, {"inherit", 2}, {}};
 
 /* clang-format off */
 static const Row rows[] = {
@@ -25,9 +23,9 @@ static const Row rows[] = {
           .doc = "The UDP source ports, one of which is chosen for each flow (Linux 6.15)." },
         { .key = "ttl", .nla = IFLA_GENEVE_TTL, .nla2 = IFLA_GENEVE_TTL_INHERIT, .type = &attr_ttl, .names = ttls, .max = 255, .def = "auto",
           .doc = "The hop limit of the outer packets." },
-        { .key = "tos", .nla = IFLA_GENEVE_TOS, .type = &attr_u8_or_word, .names = toses, .def = "0",
+        { .key = "tos", .nla = IFLA_GENEVE_TOS, .type = &attr_u8_or_word, .names = tunnel_toses, .def = "0",
           .doc = "The type of service of the outer packets." },
-        { .key = "df", .nla = IFLA_GENEVE_DF, .type = &attr_enum8, .names = dfs, .def = "unset",
+        { .key = "df", .nla = IFLA_GENEVE_DF, .type = &attr_enum8, .names = tunnel_dfs, .def = "unset",
           .doc = "Whether the outer packets may not be fragmented." },
         { .key = "flowlabel", .nla = IFLA_GENEVE_LABEL, .type = &attr_be32, .max = 0xfffff, .def = "0",
           .doc = "The flow label of the outer packets; for IPv6." },

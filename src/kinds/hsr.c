@@ -18,15 +18,7 @@ static int supervision_get(const Row *row, const GetScope *scope, Value *ret) {
 }
 
 static const AttrType attr_supervision = {
-        .name = "number",
-        .syntax = "a number",
-        .size = 1,
-        .is_number = true,
-        .parse = attr_parse_number,
-        .format = attr_format_number,
-        .put = attr_put_number,
-        .get = supervision_get,
-        .equal = attr_equal_number,
+        .size = 1, .put = attr_put_number, .get = supervision_get, ATTR_NUMBER,
 };
 
 static const Name protocols[] = {{"hsr", HSR_PROTOCOL_HSR}, {"prp", HSR_PROTOCOL_PRP}, {}};

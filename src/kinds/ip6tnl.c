@@ -4,6 +4,8 @@
 
 #include "mvnet/schema.h"
 
+extern const LinkKind link_kind_ipip;
+
 static const Name modes[] = {{"ip6ip6", IPPROTO_IPV6}, {"ipip6", IPPROTO_IPIP}, {"any", 0}, {}};
 
 /* clang-format off */
@@ -19,10 +21,7 @@ const LinkKind link_kind_ip6tnl = {
         .name = "ip6tnl",
         .options = {.name = "ip6tnl", .rows = rows, .n = ELEMENTSOF(rows),
                     .like = &tunnel_ip6_schema},
-        .lower = {IFLA_IPTUN_LINK, CHANGE_LIVE, CHANGE_LIVE},
-        .bind = BIND_REPORTED,
-        .flags = KIND_REPLACES | KIND_NO_MAC | KIND_NO_ARP | KIND_NO_CHILDREN,
-        .mtu = MTU_VARIES,
+        .like = &link_kind_ipip,
         .fallback = "ip6tnl0",
         .doc = "A tunnel that carries IPv6 or IPv4 in IPv6.",
 };

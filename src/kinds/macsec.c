@@ -25,16 +25,7 @@ static int sci_get(const Row *row, const GetScope *scope, Value *ret) {
 
 /* A MAC address and a port in network order: the number is as people write it. */
 static const AttrType attr_sci = {
-        .name = "number",
-        .syntax = "a number",
-        .size = 8,
-        .big_endian = true,
-        .is_number = true,
-        .parse = attr_parse_number,
-        .format = attr_format_number,
-        .put = attr_put_number,
-        .get = sci_get,
-        .equal = attr_equal_number,
+        .size = 8, .big_endian = true, .put = attr_put_number, .get = sci_get, ATTR_NUMBER,
 };
 
 /* Reported as the end of the SCI. */
@@ -49,16 +40,7 @@ static int port_get(const Row *row _unused_, const GetScope *scope, Value *ret) 
 }
 
 static const AttrType attr_port = {
-        .name = "number",
-        .syntax = "a number",
-        .size = 2,
-        .big_endian = true,
-        .is_number = true,
-        .parse = attr_parse_number,
-        .format = attr_format_number,
-        .put = attr_put_number,
-        .get = port_get,
-        .equal = attr_equal_number,
+        .size = 2, .big_endian = true, .put = attr_put_number, .get = port_get, ATTR_NUMBER,
 };
 
 static const Name ciphers[] = {

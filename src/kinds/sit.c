@@ -4,11 +4,12 @@
 
 #include "mvnet/schema.h"
 
+extern const LinkKind link_kind_ipip;
+
 static const Name modes[] = {
         {"ip6ip", IPPROTO_IPV6}, {"ipip", IPPROTO_IPIP}, {"mplsip", IPPROTO_MPLS}, {"any", 0}, {},
 };
 
-static const Name from_inner[] = {{"inherit", 0}, {}};
 
 /* What the kernel begins with; a ttl that is sent forbids fragments (ip_tunnel_netlink_parms). */
 #define TTL_USUAL 64
@@ -18,20 +19,12 @@ static int ttl_put(const Row *row, const Value *value, PutScope *scope) {
 }
 
 static const AttrType attr_sit_ttl = {
-        .name = "number",
-        .syntax = "a number",
-        .size = 1,
-        .is_number = true,
-        .parse = attr_parse_word,
-        .format = attr_format_enum,
-        .put = ttl_put,
-        .get = attr_get_number,
-        .equal = attr_equal_number,
+        .size = 1, .put = ttl_put, .get = attr_get_number, ATTR_WORD,
 };
 
 /* clang-format off */
 static const Row rows[] = {
-        { .key = "ttl", .nla = IFLA_IPTUN_TTL, .type = &attr_sit_ttl, .names = from_inner, .flags = ROW_ABSENT_IS_DEF, .def = "64",
+        { .key = "ttl", .nla = IFLA_IPTUN_TTL, .type = &attr_sit_ttl, .names = tunnel_ttls, .flags = ROW_ABSENT_IS_DEF, .def = "64",
           .doc = "The hop limit of the outer packets." },
         { .key = "mode", .nla = IFLA_IPTUN_PROTO, .type = &attr_enum8, .names = modes, .change = CHANGE_CREATE, .def = "ip6ip",
           .doc = "What is carried." },
@@ -53,11 +46,8 @@ const LinkKind link_kind_sit = {
         .name = "sit",
         .options = {.name = "sit", .rows = rows, .n = ELEMENTSOF(rows),
                     .like = &tunnel_ip4_schema},
-        .lower = {IFLA_IPTUN_LINK, CHANGE_LIVE, CHANGE_LIVE},
-        .bind = BIND_REPORTED,
-        .flags = KIND_REPLACES | KIND_NO_MAC | KIND_NO_ARP | KIND_NO_CHILDREN,
+        .like = &link_kind_ipip,
         .verify = verify,
-        .mtu = MTU_VARIES,
         .fallback = "sit0",
         .doc = "A tunnel that carries IPv6 (or IPv4, or MPLS) in IPv4.",
 };

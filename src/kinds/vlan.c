@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <libmnl/libmnl.h>
-#include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/if_vlan.h>
 
@@ -92,13 +91,11 @@ static const AttrType attr_qos = {
         .equal = qos_equal,
 };
 
-static const Name protocols[] = {{"802.1q", ETH_P_8021Q}, {"802.1ad", ETH_P_8021AD}, {}};
-
 /* clang-format off */
 static const Row rows[] = {
         { .key = "id", .nla = IFLA_VLAN_ID, .type = &attr_u16, .change = CHANGE_KEY, .max = 4094, .flags = ROW_REQUIRED,
           .doc = "The VLAN's number in the tag." },
-        { .key = "protocol", .nla = IFLA_VLAN_PROTOCOL, .type = &attr_enum_be16, .change = CHANGE_KEY, .names = protocols, .def = "802.1q",
+        { .key = "protocol", .nla = IFLA_VLAN_PROTOCOL, .type = &attr_enum_be16, .change = CHANGE_KEY, .names = vlan_protocols, .def = "802.1q",
           .doc = "The kind of tag." },
         /* IFLA_VLAN_FLAGS is left out of a dump while no flag is set (vlan_fill_info). */
         { .key = "reorder-hdr", .nla = IFLA_VLAN_FLAGS, .type = &attr_masked_bit, .bit = VLAN_FLAG_REORDER_HDR, .flags = ROW_ABSENT_IS_ZERO, .def = "true",

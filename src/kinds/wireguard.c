@@ -317,35 +317,6 @@ static const AttrType attr_prefixes = {
         .equal = prefix_equal,
 };
 
-static int seconds_parse(const Row *row _unused_, ParseScope *scope, const char *text,
-                         Value *ret) {
-        uint64_t ms;
-        int r = attr_parse_ms(scope, text, &ms);
-
-        if (r != 0)
-                return r;
-        scope->reason = "is not a number of seconds up to 65535";
-        if (ms % 1000 || ms / 1000 > UINT16_MAX)
-                return ATTR_E_INVALID;
-        *ret = (Value){.number = ms / 1000};
-        return 0;
-}
-
-static void seconds_format(const Row *row _unused_, const Value *value, Buf *ret) {
-        buf_printf(ret, "%llus", (unsigned long long)value->number);
-}
-
-static const AttrType attr_seconds16 = {
-        .name = "duration",
-        .syntax = "a duration in whole seconds",
-        .size = 2,
-        .parse = seconds_parse,
-        .format = seconds_format,
-        .put = attr_put_number,
-        .get = attr_get_number,
-        .equal = attr_equal_number,
-};
-
 /* clang-format off */
 static const Row rows[] = {
         { .key = "private-key-file", .nla = WGDEVICE_A_PRIVATE_KEY, .type = &attr_private_key, .transport = TRANSPORT_GENL, .flags = ROW_SECRET | ROW_ABSENT_IS_DEF, .def = "none",
@@ -365,7 +336,7 @@ static const Row peer_rows[] = {
           .doc = "Where it is reached first, HOST:PORT; from there it may roam." },
         { .key = "allowed-ips", .nla = WGPEER_A_ALLOWEDIPS, .type = &attr_prefixes, .def = "[]",
           .doc = "What may come from it and what is sent to it, as prefixes; exact." },
-        { .key = "persistent-keepalive", .nla = WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL, .type = &attr_seconds16, .def = "0s",
+        { .key = "persistent-keepalive", .nla = WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL, .type = &attr_seconds16, .max = 65535, .def = "0s",
           .doc = "How often something is sent, so that a NAT in between remembers; 0 is never." },
 };
 /* clang-format on */

@@ -20,11 +20,9 @@ int attr_parse_word(const Row *row, ParseScope *scope, const char *text, Value *
         return attr_parse_number(row, scope, text, ret);
 }
 
-#define WORD                                                                                     \
-        .name = "number", .syntax = "a number", .is_number = true, .size = 1,                     \
-        .parse = attr_parse_word, .format = attr_format_enum, .equal = attr_equal_number
-
-const AttrType attr_u8_or_word = {.put = attr_put_number, .get = attr_get_number, WORD};
+const AttrType attr_u8_or_word = {
+        .size = 1, .put = attr_put_number, .get = attr_get_number, ATTR_WORD,
+};
 
 static int ttl_put(const Row *row, const Value *value, PutScope *scope) {
         uint8_t set = 1;
@@ -44,7 +42,7 @@ static int ttl_get(const Row *row, const GetScope *scope, Value *ret) {
         return 0;
 }
 
-const AttrType attr_ttl = {.put = ttl_put, .get = ttl_get, WORD};
+const AttrType attr_ttl = {.size = 1, .put = ttl_put, .get = ttl_get, ATTR_WORD};
 
 static int refuse(ParseScope *scope, const char *reason) {
         scope->reason = reason;
@@ -178,10 +176,7 @@ static int flagged_get(const Row *row, const GetScope *scope, Value *ret) {
         return 0;
 }
 
-#define FLAG_WORD                                                                                 \
-        .name = "number", .syntax = "a number", .is_number = true, .parse = attr_parse_word,      \
-        .format = attr_format_enum, .put = flagged_put, .get = flagged_get,                       \
-        .equal = attr_equal_number
+#define FLAG_WORD .put = flagged_put, .get = flagged_get, ATTR_WORD
 
 const AttrType attr_flagged8 = {.size = 1, FLAG_WORD};
 const AttrType attr_flagged32 = {.size = 4, FLAG_WORD};
@@ -376,8 +371,9 @@ const AttrType attr_srcport = {
 
 /* Tables. */
 
-static const Name from_inner[] = {{"inherit", 0}, {}};
-static const Name tos_from_inner[] = {{"inherit", 1}, {}};
+const Name tunnel_ttls[] = {{"inherit", 0}, {}};
+const Name tunnel_toses[] = {{"inherit", 1}, {}};
+const Name tunnel_dfs[] = {{"unset", 0}, {"set", 1}, {"inherit", 2}, {}};
 static const Name flagged_inner[] = {{"inherit", FLAGGED}, {}};
 static const Name flagged_none[] = {{"none", FLAGGED}, {}};
 static const Name encaps[] = {
@@ -422,7 +418,7 @@ static const Row gre_rows[] = {
           .doc = "Whether packets from us are numbered." },
         { .key = "ocsum", .nla = IFLA_GRE_OFLAGS, .type = &attr_bit_be16, .bit = 0x8000, .def = "false",
           .doc = "Whether packets from us have a checksum." },
-        { .key = "ttl", .nla = IFLA_GRE_TTL, .type = &attr_u8_or_word, .names = from_inner, .def = "inherit",
+        { .key = "ttl", .nla = IFLA_GRE_TTL, .type = &attr_u8_or_word, .names = tunnel_ttls, .def = "inherit",
           .doc = "The hop limit of the outer packets." },
         ENCAP_ROWS(IFLA_GRE_ENCAP_TYPE, IFLA_GRE_ENCAP_FLAGS, IFLA_GRE_ENCAP_SPORT, IFLA_GRE_ENCAP_DPORT),
         { .key = "external", .nla = IFLA_GRE_COLLECT_METADATA, .type = &attr_presence, .change = CHANGE_CREATE, .flags = ROW_ABSENT_IS_DEF, .def = "false",
@@ -436,7 +432,7 @@ static const Row gre_ip4_rows[] = {
           .doc = "The address of this end." },
         { .key = "remote", .nla = IFLA_GRE_REMOTE, .type = &attr_endpoint, .flags = ROW_ABSENT_IS_DEF, .def = "any",
           .doc = "The address of the far end." },
-        { .key = "tos", .nla = IFLA_GRE_TOS, .type = &attr_u8_or_word, .names = tos_from_inner, .def = "0",
+        { .key = "tos", .nla = IFLA_GRE_TOS, .type = &attr_u8_or_word, .names = tunnel_toses, .def = "0",
           .doc = "The type of service of the outer packets." },
         { .key = "pmtudisc", .nla = IFLA_GRE_PMTUDISC, .type = &attr_bool, .def = "true",
           .doc = "Whether the outer packets may not be fragmented." },
@@ -479,7 +475,7 @@ static const Row erspan_rows[] = {
 };
 
 static const Row ip_rows[] = {
-        { .key = "ttl", .nla = IFLA_IPTUN_TTL, .type = &attr_u8_or_word, .names = from_inner, .def = "inherit",
+        { .key = "ttl", .nla = IFLA_IPTUN_TTL, .type = &attr_u8_or_word, .names = tunnel_ttls, .def = "inherit",
           .doc = "The hop limit of the outer packets." },
         ENCAP_ROWS(IFLA_IPTUN_ENCAP_TYPE, IFLA_IPTUN_ENCAP_FLAGS, IFLA_IPTUN_ENCAP_SPORT, IFLA_IPTUN_ENCAP_DPORT),
         { .key = "fwmark", .nla = IFLA_IPTUN_FWMARK, .type = &attr_u32, .def = "0",
@@ -500,7 +496,7 @@ static const Row ip4_rows[] = {
           .doc = "The address of this end." },
         { .key = "remote", .nla = IFLA_IPTUN_REMOTE, .type = &attr_endpoint, .flags = ROW_STEADY | ROW_ABSENT_IS_DEF, .def = "any",
           .doc = "The address of the far end." },
-        { .key = "tos", .nla = IFLA_IPTUN_TOS, .type = &attr_u8_or_word, .names = tos_from_inner, .def = "0",
+        { .key = "tos", .nla = IFLA_IPTUN_TOS, .type = &attr_u8_or_word, .names = tunnel_toses, .def = "0",
           .doc = "The type of service of the outer packets." },
         { .key = "pmtudisc", .nla = IFLA_IPTUN_PMTUDISC, .type = &attr_bool, .def = "true",
           .doc = "Whether the outer packets may not be fragmented; always so with a ttl." },

@@ -96,18 +96,16 @@ bool attr_equal_number(const Row *row _unused_, const Value *wanted, const Value
         return wanted->number == have->number;
 }
 
-#define NUMBER                                                                                     \
-        .syntax = "a number", .is_number = true, .parse = attr_parse_number, .format = attr_format_number,   \
-        .put = attr_put_number, .get = attr_get_number, .equal = attr_equal_number
+#define NUMBER .put = attr_put_number, .get = attr_get_number, ATTR_NUMBER
 
-const AttrType attr_u8 = {.name = "number", .size = 1, NUMBER};
-const AttrType attr_u16 = {.name = "number", .size = 2, NUMBER};
-const AttrType attr_u32 = {.name = "number", .size = 4, NUMBER};
-const AttrType attr_s32 = {.name = "number", .size = 4, .is_signed = true, NUMBER};
-const AttrType attr_u64 = {.name = "number", .size = 8, NUMBER};
-const AttrType attr_be16 = {.name = "number", .size = 2, .big_endian = true, NUMBER};
-const AttrType attr_be32 = {.name = "number", .size = 4, .big_endian = true, NUMBER};
-const AttrType attr_be64 = {.name = "number", .size = 8, .big_endian = true, NUMBER};
+const AttrType attr_u8 = {.size = 1, NUMBER};
+const AttrType attr_u16 = {.size = 2, NUMBER};
+const AttrType attr_u32 = {.size = 4, NUMBER};
+const AttrType attr_s32 = {.size = 4, .is_signed = true, NUMBER};
+const AttrType attr_u64 = {.size = 8, NUMBER};
+const AttrType attr_be16 = {.size = 2, .big_endian = true, NUMBER};
+const AttrType attr_be32 = {.size = 4, .big_endian = true, NUMBER};
+const AttrType attr_be64 = {.size = 8, .big_endian = true, NUMBER};
 
 /* Booleans and bits. */
 
@@ -442,11 +440,13 @@ static void seconds_format(const Row *row _unused_, const Value *value, Buf *ret
 }
 
 #define SPAN                                                                               \
-        .name = "duration", .syntax = "a duration", .size = 4, .is_number = true,          \
+        .name = "duration", .syntax = "a duration", .is_number = true,                     \
         .put = attr_put_number, .get = attr_get_number, .equal = attr_equal_number
+#define SECONDS .parse = seconds_parse, .format = seconds_format, SPAN
 
-const AttrType attr_ms = {.parse = ms_parse, .format = ms_format, SPAN};
-const AttrType attr_seconds = {.parse = seconds_parse, .format = seconds_format, SPAN};
+const AttrType attr_ms = {.size = 4, .parse = ms_parse, .format = ms_format, SPAN};
+const AttrType attr_seconds = {.size = 4, SECONDS};
+const AttrType attr_seconds16 = {.size = 2, SECONDS};
 
 /* MAC addresses. */
 

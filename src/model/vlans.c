@@ -7,9 +7,12 @@
 #include "mvnet/vlans.h"
 
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <stdlib.h>
 
 #define TUNNEL_MAX 0xffffffu
+
+const Name vlan_protocols[] = {{"802.1q", ETH_P_8021Q}, {"802.1ad", ETH_P_8021AD}, {}};
 
 enum {
         IS_PVID = 1 << 0,
