@@ -3,6 +3,8 @@
 
 #include "world.h"
 
+#include "mvnet/vlans.h"
+
 #include <errno.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -359,6 +361,29 @@ int world_teardown(void **state) {
         network_free(world->have);
         free(world);
         return 0;
+}
+
+void set_vlans(Link *link, const char *text) {
+        assert_int_equal(link_set_vlans(link), 0);
+        assert_true(set_in(&link->vlans, link->netns->name, "vlans", text,
+                           &link->netns->network->arena));
+}
+
+void assert_vlans(World *world, const char *name, const char *expected) {
+        const AttrSet *vlans = &seen(world, name)->vlans;
+        _cleanup_(buf_deinit) Buf text = {};
+
+        assert_true(vlans->present);
+        value_format(schema_row(&vlans_schema, 0), &vlans->values[0], &text);
+        assert_string_equal(buf_text(&text), expected);
+}
+
+bool lacks_filtering(void) {
+        if (run("ip link add dev tryfilter type bridge vlan_filtering 1 2>/dev/null && "
+                "ip link del dev tryfilter") == 0)
+                return false;
+        print_message("SKIPPED: no VLAN filtering in this kernel\n");
+        return true;
 }
 
 bool world_enter(void) {

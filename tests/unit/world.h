@@ -24,6 +24,7 @@ typedef struct World {
 
 /* A network and a mount namespace for this program. False: we must not. */
 bool world_enter(void);
+bool lacks_filtering(void); /* no bridge filters VLANs here; says so */
 int world_setup(void **state);
 /* Leaves the namespace as it was found, so that no test depends on another. */
 int world_teardown(void **state);
@@ -34,6 +35,7 @@ Link *want(World *world, const char *netns, const char *name, const char *kind);
 Link *set(Link *link, const char *key, const char *text);
 bool set_in(AttrSet *set, const char *netns, const char *key, const char *text, Arena *arena);
 void set_port(Link *link, const char *key, const char *text); /* of a bridge */
+void set_vlans(Link *link, const char *text);
 Object *put_on(Link *link, const ObjectType *type, ...);      /* keys and values in turn, NULL */
 Object *put_in(Namespace *netns, const ObjectType *type, ...);
 
@@ -56,5 +58,6 @@ int run(const char *format, ...) _printf_(1, 2); /* a shell's exit status */
 void look(World *world);
 Link *seen(World *world, const char *path);
 void assert_converged(World *world); /* everything that is wanted is there */
+void assert_vlans(World *world, const char *name, const char *expected);
 const Ref *ref_in(const AttrSet *set, const char *key);
 void assert_ref(const Ref *ref, const char *netns, const char *link);
