@@ -122,6 +122,14 @@ static Value *hop_ref(const Value *value) {
         return &value->hop->dev;
 }
 
+bool hops_lack_via(const Value *hops) {
+        bool lack = false;
+
+        for (size_t i = 0; hops && hops->list.n > 1 && i < hops->list.n; i++)
+                lack |= !hops->list.items[i].hop->via.family;
+        return lack;
+}
+
 /* On the wire. */
 
 static int put_hop(PutScope *scope, const Hop *hop) {

@@ -694,6 +694,11 @@ static int route_verify(const AttrSet *set, const char **ret_key, const char **r
         if (said(set, "nhid") && leads(set))
                 return wrong(ret_key, "nhid", ret_reason,
                              "says where it goes, and so do 'via', 'dev' and 'nexthops'");
+        /* ip6_route_multipath_add() (6.1 … 6.18) */
+        if ((to->family ? to->family : family_of(set)) == AF_INET6 &&
+            hops_lack_via(attrset_get(set, "nexthops")))
+                return wrong(ret_key, "nexthops", ret_reason,
+                             "of IPv6 need a gateway each, 'via', where there are several");
         if (to->family == AF_INET6 && said(set, "scope"))
                 return wrong(ret_key, "scope", ret_reason, "is for IPv4 routes");
         if (to->family == AF_INET && said(set, "pref"))

@@ -10,6 +10,9 @@ extern const AttrType attr_metric, attr_metric_bool, attr_metric_time, attr_metr
         attr_metric_bits;
 extern const AttrType attr_hops; /* RTA_MULTIPATH */
 
+/* Whether there are several (NULL: none), and one of them without a gateway. */
+bool hops_lack_via(const Value *hops);
+
 /* The attribute that an earlier row put, or NULL. */
 struct nlattr *route_find_put(PutScope *scope, uint16_t nla);
 /* Rows that build up a nest together: `nla`, and the place of `bit` is the number in there. */
