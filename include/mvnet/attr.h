@@ -46,6 +46,10 @@ typedef struct Value {
                         size_t n;
                 } list;
                 struct {
+                        const char *text;  /* HOST:PORT, as a file says it, or the kernel */
+                        const char *found; /* where that is, if HOST is a name that is known */
+                } endpoint;
+                struct {
                         const char *name;   /* of the file; NULL: the kernel's */
                         const uint8_t *key; /* room for SECRET_SIZE; NULL: nobody has looked */
                 } secret;
@@ -188,6 +192,10 @@ typedef enum Shape {
 bool secret_from_text(const char *text, uint8_t ret[SECRET_SIZE]);
 void secret_to_text(const uint8_t key[SECRET_SIZE], char ret[SECRET_TEXT_SIZE]);
 
+/* The name of a host, as DNS and /etc/hosts have them: no address, nor what looks like one. */
+#define HOST_NAME_SIZE 254
+bool host_name_valid(const char *name);
+
 /* What parsing may need to know, and where it says what is wrong. */
 typedef struct ParseScope {
         Arena *arena;
@@ -272,6 +280,10 @@ struct AttrType {
         Value *(*ref_in)(const Value *value);
         /* Whether only a new object can make that change; NULL: `names` tell. */
         bool (*is_fixed)(const Row *row, const Value *from, const Value *to);
+        /* Of values that can hold the name of a host: that name; false: it holds none. */
+        bool (*host)(const Value *value, char ret[HOST_NAME_SIZE]);
+        /* Such a value, of a host that has this IP address: it can be sent. 0 or -ENOMEM. */
+        int (*found)(Arena *arena, const Value *value, const Value *address, Value *ret);
         /* NULL, or: makes one list of those that mean the same. 0, ATTR_E_INVALID, or < 0. */
         int (*join)(const Row *row, ParseScope *scope, Value *list);
 };

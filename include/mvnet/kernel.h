@@ -40,6 +40,7 @@ typedef struct KernelNews {
 } KernelNews;
 
 typedef struct KernelOps {
+        int (*resolve)(Kernel *kernel, const Network *wanted); /* NULL: nobody will ever know */
         int (*survey)(Kernel *kernel, Network *scope); /* NULL: there is nothing to add, ever */
         int (*dump)(Kernel *kernel, const Network *scope, Network **ret);
         int (*apply)(Kernel *kernel, const Op *const *ops, size_t n, OpResult *results);
@@ -69,6 +70,14 @@ int kernel_dump(Kernel *kernel, const Network *scope, Network **ret);
  * that is to be deleted must not take along what was never looked at. 0 or < 0.
  */
 int kernel_survey(Kernel *kernel, Network *scope);
+
+/*
+ * Begins to look up the names of hosts in it, those that are known anew, each by the means of its
+ * namespace; those of the call before are forgotten unless they are in it, too. What comes of it is
+ * in later dumps, once known with what was known before until there is something else. Nothing is
+ * waited for; what fails is tried again. 0 or < 0.
+ */
+int kernel_resolve(Kernel *kernel, const Network *wanted);
 
 /*
  * Carries out operations in this order, each as soon as the one before is done. An operation that
@@ -122,6 +131,11 @@ Network *kernel_fake_state(Kernel *kernel);
  * as a negative number, or acknowledged all the same if that is 0.
  */
 void kernel_fake_fail(Kernel *kernel, size_t nth, int error);
+/*
+ * What a host is called, from now on: addresses with a blank between, or "" if that can't be known.
+ * Before, nobody answers. 0, -EINVAL, -ENOMEM.
+ */
+int kernel_fake_host(Kernel *kernel, const char *netns, const char *host, const char *addresses);
 /* After its state was changed by hand: news of that link (0: of the whole namespace). */
 void kernel_fake_touch(Kernel *kernel, const char *netns, int ifindex);
 /*

@@ -98,11 +98,31 @@ typedef struct Namespace {
         UT_hash_handle hh;
 } Namespace;
 
+typedef enum LookupState {
+        LOOKUP_PENDING, /* for the first time */
+        LOOKUP_FAILED,  /* and is tried again */
+        LOOKUP_DONE,    /* that is what it was last: it may be looked up again */
+        _LOOKUP_STATE_N,
+} LookupState;
+
+#define LOOKUP_ADDRESSES_MAX 16
+
+/* have: the name of a host, which a namespace is to find by its own means. */
+typedef struct Lookup {
+        struct Lookup *next;
+        const char *netns, *host;
+        LookupState state;
+        Value addresses[LOOKUP_ADDRESSES_MAX]; /* the best first */
+        size_t n;
+        const char *reason; /* LOOKUP_FAILED: one line */
+} Lookup;
+
 typedef struct Network {
         Arena arena;
         const char *name;      /* of the configuration; NULL: not said */
         Location name_at;
         Namespace *namespaces; /* uthash; the host's is always there and first */
+        Lookup *lookups;
 } Network;
 
 /* A Network with nothing in it but the host's namespace. 0 or -ENOMEM. */
@@ -134,6 +154,13 @@ Link *network_find_path(const Network *network, const char *path); /* "br0", "ns
 
 /* The one of a type that is known by a number (Row.of); NULL: there is none. */
 Object *namespace_find_numbered(const Namespace *netns, const ObjectType *type, uint64_t number);
+/* NULL: out of memory. */
+Lookup *network_add_lookup(Network *network, const char *netns, const char *host);
+Lookup *network_find_lookup(const Network *network, const char *netns, const char *host);
+/* Calls `take` with each name of a host, and where that is to be found, until it returns < 0. */
+int network_foreach_host(const Network *network,
+                         int (*take)(void *userdata, const char *netns, const char *host),
+                         void *userdata);
 
 /* The object with the same type and key rows, or NULL. `list`: link->objects or netns->objects. */
 Object *object_find(Object *list, const Object *like);
@@ -155,6 +182,9 @@ bool ref_equal(const Ref *a, const Ref *b);
 Link *link_vlan_bridge(const Link *link);
 /* What the kernel gives to that bridge, or a port of it, by itself. 0 or -ENOMEM. */
 int link_default_vlans(const Link *bridge, Arena *arena, Value *ret);
+
+/* The namespace that its outer side is in: `bind-netns`, or its own. */
+const char *link_outer_netns(const Link *link);
 
 LinkState link_state(const Link *link);
 /* A port of a master that lends its ports an address and an MTU, and sets them up. */

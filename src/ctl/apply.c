@@ -115,6 +115,7 @@ static CtlExit apply(Ctl *ctl, const Network *wanted, const char *name) {
                 .force = ctl->force,
                 .timeout_ms = ctl->timeout_ms,
                 .wait_ms = ctl->wait_ms,
+                .lookup_ms = ctl->timeout_ms,
                 .progress = show_progress,
                 .userdata = &show,
         };

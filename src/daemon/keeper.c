@@ -21,6 +21,7 @@
 #define PACE_CONTESTED_COST 100u
 #define PACE_CONTESTED_MAX_MS 500u
 #define PACE_ERROR_MS 1000u
+#define LOOKUP_MS 500u /* whoever loads files rather hears of an answer than of the question */
 #define AUDIT_MS 30000u /* what sends no event is found then */
 
 struct Keeper {
@@ -337,6 +338,7 @@ static int begin(Keeper *keeper, uint64_t now) {
         SettleOptions options = {
                 .force = true,
                 .timeout_ms = keeper->fresh ? SETTLE_TIMEOUT_MS : 0,
+                .lookup_ms = keeper->fresh ? LOOKUP_MS : 0,
                 .once = !keeper->fresh,
                 .progress = settling_progress,
                 .noticed = settling_noticed,
@@ -346,6 +348,8 @@ static int begin(Keeper *keeper, uint64_t now) {
         };
         int r = store_refresh(keeper->store);
 
+        if (r == 0 && keeper->fresh)
+                r = kernel_resolve(keeper->kernel, keeper->wanted);
         if (r < 0)
                 return r;
         keeper->dirty = false;

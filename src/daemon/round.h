@@ -78,7 +78,7 @@ struct Settlement {
         Tried *tried; /* uthash by signature */
         Outcome outcome;
         Round *round; /* that is being sent, or NULL */
-        uint64_t deadline, wait_deadline;
+        uint64_t deadline, wait_deadline, lookup_deadline;
         unsigned backoff_ms, poll_ms;
         size_t turns;   /* requests acknowledged so far */
         bool recovered; /* what a killed run announced was looked at */

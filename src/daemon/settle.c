@@ -136,6 +136,14 @@ static int take_rest(unsigned *ms, unsigned max_ms, uint64_t deadline, unsigned 
         return SETTLE_E_REST;
 }
 
+static bool is_looking_up(const Network *have) {
+        const Lookup *lookup = have->lookups;
+
+        while (lookup && lookup->state != LOOKUP_PENDING)
+                lookup = lookup->next;
+        return lookup;
+}
+
 /* Nothing more can be sent now. Is everything done? */
 static int round_end(Settlement *settlement, const Round *round, unsigned *ret_rest_ms) {
         int r;
@@ -151,6 +159,9 @@ static int round_end(Settlement *settlement, const Round *round, unsigned *ret_r
                                  ret_rest_ms);
         }
         r = notes_settle(settlement->store, round->plan);
+        if (r == 0 && is_looking_up(round->have) && settlement_now() < settlement->lookup_deadline)
+                return take_rest(&settlement->backoff_ms, BACKOFF_MAX_MS,
+                                 settlement->lookup_deadline, ret_rest_ms);
         if (r == 0 && round->plan->counts[VERDICT_WAITING] > 0 &&
             settlement_now() < settlement->wait_deadline)
                 return take_rest(&settlement->poll_ms, POLL_MAX_MS, settlement->wait_deadline,
@@ -230,6 +241,7 @@ int settlement_new(Kernel *kernel, const Network *wanted, Store *store,
                 .options = *options,
                 .deadline = now + options->timeout_ms,
                 .wait_deadline = now + options->wait_ms,
+                .lookup_deadline = now + options->lookup_ms,
                 .backoff_ms = BACKOFF_MIN_MS,
                 .poll_ms = POLL_MIN_MS,
         };
@@ -297,8 +309,10 @@ int settle(Kernel *kernel, const Network *wanted, Store *store, const SettleOpti
            SettleResult *ret) {
         _cleanup_(settlement_freep) Settlement *settlement = NULL;
         unsigned rest_ms;
-        int r = settlement_new(kernel, wanted, store, options, &settlement);
+        int r = kernel_resolve(kernel, wanted);
 
+        if (r == 0)
+                r = settlement_new(kernel, wanted, store, options, &settlement);
         if (r < 0)
                 return r;
         do {

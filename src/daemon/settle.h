@@ -16,6 +16,7 @@ typedef struct SettleOptions {
         bool force;          /* also steps that would saw off the branch (rule 9) */
         unsigned timeout_ms; /* for requests that fail only because something is still dying */
         unsigned wait_ms;    /* for objects that wait for something to appear */
+        unsigned lookup_ms;  /* for names of hosts that were never looked up before */
         /*
          * Called for each item (NULL: none yet) whose requests have all been carried out, and after
          * each slice with how many requests of how many are.

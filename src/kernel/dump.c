@@ -9,6 +9,7 @@
  * left in the queues, all that was read is of one time.
  */
 
+#include "kernel/resolve.h"
 #include "kernel/watch.h"
 
 #include <errno.h>
@@ -551,6 +552,9 @@ int real_dump(Kernel *base, const Network *scope, Network **ret) {
                 watch_dumped(dump.kernel);
         else
                 watch_nudge(dump.kernel);
+        resolver_dumped(dump.kernel);
+        if (r == 0)
+                r = resolver_show(dump.kernel, dump.have);
         spaces_close(dump.kernel);
         if (r != 0) {
                 network_free(dump.have);

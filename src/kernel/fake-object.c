@@ -125,13 +125,15 @@ static int check_object(FakeKernel *kernel, const Namespace *netns, const Link *
 /* As it was asked for, in these rows, and reported from now on. */
 static int object_take(FakeKernel *kernel, const Object *from, RowSet rows,
                        const Namespace *netns, Link *link, Object *object) {
-        int r;
+        int r = attrset_init(&object->set, from->set.schema, &kernel->world->arena);
+        size_t i;
 
-        if (attrset_copy(&from->set, &kernel->world->arena, &object->set) < 0)
-                return -ENOMEM;
+        ROWSET_FOREACH(i, from->set.present & rows)
+                if (r == 0)
+                        r = fake_set_value(kernel, &object->set, i, &from->set.values[i]);
+        if (r < 0)
+                return r;
         object->set.at = NULL;
-        object->set.implied = 0;
-        object->set.present &= rows;
         r = fake_fill(kernel, &object->set, false);
         if (object->type->fit && link)
                 object->type->fit(object, link);

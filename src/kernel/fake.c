@@ -47,9 +47,13 @@ bool fake_name_taken(const Namespace *netns, const char *name) {
 /* Values. */
 
 int fake_set_value(FakeKernel *kernel, AttrSet *set, size_t row, const Value *value) {
+        const AttrType *type = schema_row(set->schema, row)->type;
         Value copy = {};
         int r = value_copy(&kernel->world->arena, schema_row(set->schema, row), value, &copy);
 
+        /* Names are nothing that it knows. */
+        if (r == 0 && type->found && copy.endpoint.found)
+                copy = (Value){.endpoint = {.text = copy.endpoint.found}};
         if (r == 0)
                 attrset_set(set, row, copy);
         return r;
@@ -459,6 +463,8 @@ static int fake_dump(Kernel *base, const Network *scope, Network **ret) {
                 r = netns ? dump_space(kernel, asked, netns) : -ENOMEM;
         }
         if (r == 0)
+                r = fake_dump_hosts(kernel, have);
+        if (r == 0)
                 r = fake_watch_dumped(kernel->watch, scope);
         if (r < 0)
                 return r;
@@ -476,11 +482,13 @@ static Kernel *fake_free(Kernel *base) {
         HASH_CLEAR(hh, kernel->links);
         HASH_CLEAR(hh, kernel->spaces);
         network_free(kernel->world);
+        network_free(kernel->asked);
         free(kernel);
         return NULL;
 }
 
 static const KernelOps fake_ops = {
+        .resolve = fake_resolve,
         .survey = fake_survey,
         .dump = fake_dump,
         .apply = fake_apply,

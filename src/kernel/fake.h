@@ -35,6 +35,7 @@ typedef struct FakeKernel {
         size_t fail_in; /* operations from now; 0: never */
         int fail_with;
         FakeWatch *watch;
+        Network *asked; /* whose hosts somebody wants to know, or NULL; the world has the answers */
 } FakeKernel;
 
 #define FOREACH_LINK(kernel, link)                                                            \
@@ -57,6 +58,12 @@ int fake_set_value(FakeKernel *kernel, AttrSet *set, size_t row, const Value *va
 int fake_set_text(FakeKernel *kernel, AttrSet *set, const char *key, const char *text);
 /* Per-link sysctls are made anew in every namespace. 0 or -ENOMEM. */
 int fake_reset_sysctls(FakeKernel *kernel, Link *link);
+
+/* fake-host.c: names of hosts. */
+
+int fake_resolve(Kernel *base, const Network *wanted);
+/* Adds what is known, and what is not, of those that were asked for. 0 or -ENOMEM. */
+int fake_dump_hosts(const FakeKernel *kernel, Network *have);
 
 /* fake-state.c: what one link does to others. */
 

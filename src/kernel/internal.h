@@ -59,6 +59,7 @@ typedef struct RealKernel {
         uint64_t turn; /* of reading */
         Space *spaces;    /* uthash by name */
         Watcher *watcher; /* NULL before kernel_watch() */
+        struct Resolver *resolver; /* NULL before kernel_resolve() */
 } RealKernel;
 
 static inline RealKernel *real_kernel(Kernel *kernel) {

@@ -4,6 +4,7 @@
  * which dumping and applying share: the namespaces it talks to.
  */
 
+#include "kernel/resolve.h"
 #include "kernel/watch.h"
 
 #include <errno.h>
@@ -18,6 +19,10 @@
 
 int kernel_survey(Kernel *kernel, Network *scope) {
         return kernel->ops->survey ? kernel->ops->survey(kernel, scope) : 0;
+}
+
+int kernel_resolve(Kernel *kernel, const Network *wanted) {
+        return kernel->ops->resolve ? kernel->ops->resolve(kernel, wanted) : 0;
 }
 
 int kernel_dump(Kernel *kernel, const Network *scope, Network **ret) {
@@ -72,6 +77,7 @@ static Kernel *real_free(Kernel *base) {
 
         HASH_ITER(hh, kernel->spaces, space, next)
                 space_free(kernel, space);
+        resolver_free(kernel->resolver);
         watcher_free(kernel->watcher);
         fd_close(kernel->host_fd);
         free(kernel->run_netns);
@@ -100,6 +106,7 @@ static int real_survey(Kernel *base, Network *scope) {
 }
 
 static const KernelOps real_ops = {
+        .resolve = real_resolve,
         .survey = real_survey,
         .dump = real_dump,
         .apply = real_apply,

@@ -8,7 +8,8 @@
  * knows the model: it can become a process of its own.
  *
  * The calling thread never changes its namespace: where something must be done *inside* another
- * one, a short-lived thread goes there. A negative `netns_fd` is the caller's own namespace.
+ * one, a short-lived thread goes there, or, where that can take long, a process. A negative
+ * `netns_fd` is the caller's own namespace.
  *
  * Functions return 0, an errno (< 0), or one of these:
  */
@@ -127,6 +128,39 @@ int netns_sysctl_write(int netns_fd, const char *path, const char *value);
 
 /* The processes whose main thread is in that namespace. */
 int netns_processes(const NetnsId *id, NetnsProcesses *ret);
+
+/* Names of hosts. */
+
+#define NETNS_ETC "/etc/netns"
+#define NETNS_ADDRESSES_MAX 16
+
+typedef struct NetnsAddress {
+        uint8_t family; /* AF_INET, AF_INET6 */
+        uint8_t bytes[16];
+} NetnsAddress;
+
+typedef struct NetnsAnswer {
+        int error;  /* 0, or EAI_*; with EAI_SYSTEM it is `number`, an errno (> 0) */
+        int number;
+        size_t n;   /* 0 if there is an error, else at least 1 */
+        NetnsAddress addresses[NETNS_ADDRESSES_MAX]; /* as getaddrinfo() sorts them */
+} NetnsAnswer;
+
+/* A process that looks one up; `fd` is readable when it has an answer, or gave up. */
+typedef struct NetnsLookup {
+        int pid;
+        int fd;
+} NetnsLookup;
+
+/*
+ * Begins to look up a host (1 to 253 bytes of visible ASCII) in that namespace, as programs in it
+ * would: with the files in NETNS_ETC/`name`, if that is not NULL, over those in /etc. 0 or < 0.
+ */
+int netns_lookup_begin(int netns_fd, const char *name, const char *host, NetnsLookup *ret);
+/* 0; -EAGAIN: there is no answer yet; < 0: there will be none. */
+int netns_lookup_take(const NetnsLookup *lookup, NetnsAnswer *ret);
+/* Whatever it does. */
+void netns_lookup_end(NetnsLookup *lookup);
 
 /* A tun or tap, as /dev/net/tun knows it. */
 typedef struct NetnsTun {

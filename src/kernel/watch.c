@@ -6,6 +6,8 @@
 
 #include "kernel/watch.h"
 
+#include "kernel/resolve.h"
+
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_bridge.h>
@@ -321,6 +323,8 @@ static bool listen_once(RealKernel *kernel, bool weigh) {
         for (int i = 0; i < n; i++) {
                 void *source = events[i].data.ptr;
 
+                if (source && source == kernel->resolver)
+                        continue; /* real_notice() asks them all */
                 if (source == watcher)
                         clear_nudge(watcher);
                 else if (source)
@@ -511,6 +515,23 @@ static int touch_space(Watcher *watcher, const Space *space) {
         return r;
 }
 
+static int notice_hosts(RealKernel *kernel, uint64_t now, KernelNews *news) {
+        const char *netns;
+        uint64_t next;
+        int r = 0;
+
+        resolver_run(kernel, now);
+        while (r == 0 && (netns = resolver_news(kernel)))
+                r = touch(kernel->watcher, netns, 0);
+        next = resolver_next(kernel);
+        if (next != UINT64_MAX) {
+                unsigned left = (unsigned)MAX(next > now ? next - now : 0, (uint64_t)1);
+
+                news->again_ms = news->again_ms ? MIN(news->again_ms, left) : left;
+        }
+        return r;
+}
+
 int real_notice(Kernel *base, uint64_t now_ms, KernelNews *ret) {
         RealKernel *kernel = real_kernel(base);
         Watcher *watcher = kernel->watcher;
@@ -530,6 +551,8 @@ int real_notice(Kernel *base, uint64_t now_ms, KernelNews *ret) {
         for (Space *space = kernel->spaces; r == 0 && space; space = space->hh.next)
                 if (space_is_wanted(kernel, space))
                         r = touch_space(watcher, space);
+        if (r == 0)
+                r = notice_hosts(kernel, now_ms, &news);
         if (r < 0)
                 return r;
         news.events = watcher->events;

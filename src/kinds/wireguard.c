@@ -95,68 +95,101 @@ static const AttrType attr_private_key = {
         .equal = private_equal,
 };
 
-/* ADDRESS:PORT. A name would have to be looked up in the right namespace, without waiting for it. */
+/* Where a peer is: ADDRESS:PORT, or HOST:PORT as long as nobody knows better. */
 
-static bool split_endpoint(const char *text, char *host, size_t size, uint16_t *ret_port) {
+typedef struct Place {
+        char host[HOST_NAME_SIZE];
+        uint16_t port;
+        int family; /* AF_UNSPEC: of the name of a host */
+        struct in6_addr address;
+} Place;
+
+static bool split(const char *text, Place *ret) {
         const char *colon = strrchr(text, ':');
         size_t length = colon ? (size_t)(colon - text) : 0;
+        bool bracket = length > 2 && text[0] == '[' && text[length - 1] == ']';
         uint64_t port;
 
-        if (!colon || length == 0 || text_to_u64(colon + 1, &port) < 0 || port < 1 || port > 65535)
+        if (!colon || text_to_u64(colon + 1, &port) < 0 || port < 1 || port > 65535)
                 return false;
-        if (text[0] == '[' && text[length - 1] == ']') {
+        if (bracket) {
                 text++;
                 length -= 2;
-        } else if (memchr(text, ':', length)) {
-                return false;
         }
-        if (length == 0 || length >= size)
+        if (length == 0 || length >= sizeof(ret->host))
                 return false;
-        memcpy(host, text, length);
-        host[length] = '\0';
-        *ret_port = (uint16_t)port;
-        return true;
+        *ret = (Place){.port = (uint16_t)port, .family = AF_UNSPEC};
+        memcpy(ret->host, text, length);
+        if (bracket)
+                ret->family = AF_INET6;
+        else if (inet_pton(AF_INET, ret->host, &ret->address) == 1)
+                ret->family = AF_INET;
+        if (ret->family == AF_UNSPEC)
+                return host_name_valid(ret->host);
+        return ret->family == AF_INET || inet_pton(AF_INET6, ret->host, &ret->address) == 1;
 }
 
-static char *format_endpoint(Arena *arena, int family, const void *address, uint16_t port) {
+static char *format_place(Arena *arena, int family, const void *address, uint16_t port) {
         char text[INET6_ADDRSTRLEN];
 
         inet_ntop(family, address, text, sizeof(text));
         return arena_printf(arena, family == AF_INET6 ? "[%s]:%u" : "%s:%u", text, port);
 }
 
+/* To DNS capitals are the same, so they shall not be a difference here. */
+static char *format_host(Arena *arena, const Place *place) {
+        char *text = arena_printf(arena, "%s:%u", place->host, place->port);
+
+        for (char *c = text; c && *c; c++)
+                if (*c >= 'A' && *c <= 'Z')
+                        *c = (char)(*c - 'A' + 'a');
+        return text;
+}
+
 static int endpoint_parse(const Row *row _unused_, ParseScope *scope, const char *text,
                           Value *ret) {
-        struct in6_addr address;
-        char host[256];
-        uint16_t port;
+        Place place;
+        char *canonical;
 
-        scope->reason = "is not an address and a port";
-        if (!split_endpoint(text, host, sizeof(host), &port))
+        scope->reason = "is not a host and a port";
+        if (!split(text, &place))
                 return ATTR_E_INVALID;
-        if (inet_pton(AF_INET, host, &address) == 1)
-                ret->text = format_endpoint(scope->arena, AF_INET, &address, port);
-        else if (inet_pton(AF_INET6, host, &address) == 1)
-                ret->text = format_endpoint(scope->arena, AF_INET6, &address, port);
-        else
-                return ATTR_E_INVALID;
-        return ret->text ? 0 : -ENOMEM;
+        canonical = place.family == AF_UNSPEC
+                ? format_host(scope->arena, &place)
+                : format_place(scope->arena, place.family, &place.address, place.port);
+        *ret = (Value){.endpoint = {.text = canonical}};
+        return canonical ? 0 : -ENOMEM;
+}
+
+static void endpoint_format(const Row *row _unused_, const Value *value, Buf *ret) {
+        buf_add(ret, value->endpoint.text);
+        if (value->endpoint.found)
+                buf_printf(ret, " (%s)", value->endpoint.found);
+}
+
+static const char *endpoint_address(const Value *value) {
+        return value->endpoint.found ? value->endpoint.found : value->endpoint.text;
+}
+
+static bool endpoint_equal(const Row *row _unused_, const Value *wanted, const Value *have) {
+        return streq(endpoint_address(wanted), endpoint_address(have));
 }
 
 static int endpoint_put(const Row *row, const Value *value, PutScope *scope) {
         struct sockaddr_in in = {.sin_family = AF_INET};
         struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
-        char host[256];
-        uint16_t port;
+        Place place;
 
-        if (!split_endpoint(value->text, host, sizeof(host), &port))
+        if (!split(endpoint_address(value), &place))
                 return -EINVAL;
-        in.sin_port = in6.sin6_port = htons(port);
-        if (inet_pton(AF_INET, host, &in.sin_addr) == 1)
+        in.sin_port = in6.sin6_port = htons(place.port);
+        if (place.family == AF_INET) {
+                memcpy(&in.sin_addr, &place.address, sizeof(in.sin_addr));
                 return put_attr(scope, row->nla, &in, sizeof(in));
-        if (inet_pton(AF_INET6, host, &in6.sin6_addr) == 1)
-                return put_attr(scope, row->nla, &in6, sizeof(in6));
-        return -EINVAL;
+        }
+        in6.sin6_addr = place.address;
+        return place.family == AF_INET6 ? put_attr(scope, row->nla, &in6, sizeof(in6))
+                                        : -EDESTADDRREQ;
 }
 
 static int endpoint_get(const Row *row, const GetScope *scope, Value *ret) {
@@ -164,32 +197,65 @@ static int endpoint_get(const Row *row, const GetScope *scope, Value *ret) {
         const void *payload = attr ? mnl_attr_get_payload(attr) : NULL;
         struct sockaddr_in6 in6;
         struct sockaddr_in in;
+        char *text;
 
         if (!attr)
                 return ATTR_E_ABSENT;
         memcpy(&in, payload, sizeof(in));
         if (in.sin_family == AF_INET) {
-                ret->text = format_endpoint(scope->arena, AF_INET, &in.sin_addr,
-                                            ntohs(in.sin_port));
+                text = format_place(scope->arena, AF_INET, &in.sin_addr, ntohs(in.sin_port));
         } else {
                 if (in.sin_family != AF_INET6 || mnl_attr_get_payload_len(attr) < sizeof(in6))
                         return -EBADMSG;
                 memcpy(&in6, payload, sizeof(in6));
-                ret->text = format_endpoint(scope->arena, AF_INET6, &in6.sin6_addr,
-                                            ntohs(in6.sin6_port));
+                text = format_place(scope->arena, AF_INET6, &in6.sin6_addr, ntohs(in6.sin6_port));
         }
-        return ret->text ? 0 : -ENOMEM;
+        *ret = (Value){.endpoint = {.text = text}};
+        return text ? 0 : -ENOMEM;
+}
+
+static bool endpoint_host(const Value *value, char ret[HOST_NAME_SIZE]) {
+        Place place;
+
+        if (!split(value->endpoint.text, &place) || place.family != AF_UNSPEC)
+                return false;
+        memcpy(ret, place.host, sizeof(place.host));
+        return true;
+}
+
+static int endpoint_found(Arena *arena, const Value *value, const Value *address, Value *ret) {
+        Place place;
+        char *found;
+
+        if (!split(value->endpoint.text, &place))
+                return -EINVAL;
+        found = format_place(arena, address->family, address->bytes, place.port);
+        *ret = (Value){.endpoint = {.text = value->endpoint.text, .found = found}};
+        return found ? 0 : -ENOMEM;
+}
+
+static int endpoint_copy(Arena *arena, const Value *value, Value *ret) {
+        char *text = arena_strdup(arena, value->endpoint.text);
+        char *found = arena_strdup(arena, value->endpoint.found);
+
+        if (!text || (value->endpoint.found && !found))
+                return -ENOMEM;
+        *ret = (Value){.endpoint = {.text = text, .found = found}};
+        return 0;
 }
 
 static const AttrType attr_peer_endpoint = {
         .name = "endpoint",
-        .syntax = "ADDRESS:PORT, with an IPv6 address in brackets",
+        .syntax = "NAME:PORT, ADDRESS:PORT, or [ADDRESS]:PORT with an IPv6 address",
         .is_text = true,
         .parse = endpoint_parse,
-        .format = key_format,
+        .format = endpoint_format,
         .put = endpoint_put,
         .get = endpoint_get,
-        .equal = text_equal,
+        .equal = endpoint_equal,
+        .copy = endpoint_copy,
+        .host = endpoint_host,
+        .found = endpoint_found,
 };
 
 /* Prefixes; the kernel drops what is behind their length (add in allowedips.c). */
@@ -333,7 +399,7 @@ static const Row peer_rows[] = {
         { .key = "preshared-key-file", .nla = WGPEER_A_PRESHARED_KEY, .type = &attr_secret_file, .flags = ROW_SECRET | ROW_ABSENT_IS_DEF, .def = "none",
           .doc = "The file that holds another key, as `wg genpsk` makes it, that both know; relative to this file, and not readable by others." },
         { .key = "endpoint", .nla = WGPEER_A_ENDPOINT, .type = &attr_peer_endpoint, .flags = ROW_USERS,
-          .doc = "Where it is reached first, HOST:PORT; from there it may roam." },
+          .doc = "Where it is reached first, and may roam from; a name is looked up in `bind-netns`." },
         { .key = "allowed-ips", .nla = WGPEER_A_ALLOWEDIPS, .type = &attr_prefixes, .def = "[]",
           .doc = "What may come from it and what is sent to it, as prefixes; exact." },
         { .key = "persistent-keepalive", .nla = WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL, .type = &attr_seconds16, .max = 65535, .def = "0s",

@@ -360,7 +360,7 @@ static void judge_claimed(Planner *planner, LinkPlan *link, const char *claimed)
                                           link->differ[SECTION_OPTIONS] |
                                           link->differ[SECTION_PORT] |
                                           link->differ[SECTION_VLANS]) &&
-                                        !planner_objects_differ(link)))
+                                        !planner_objects_differ(planner, link)))
                         return;
         }
         forget_judgement(link);

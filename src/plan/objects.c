@@ -72,8 +72,8 @@ static void show_object(Planner *planner, PlanItem *item, const Object *wanted,
                              wanted->at);
 }
 
-static const RecordEntry *object_entry(const Planner *planner, const LinkPlan *link,
-                                       const Object *object) {
+const RecordEntry *planner_object_entry(const Planner *planner, const LinkPlan *link,
+                                        const Object *object) {
         _cleanup_(buf_deinit) Buf path = {};
 
         object_path(link->wanted, NULL, object, &path);
@@ -87,7 +87,7 @@ static bool is_our_object(const Planner *planner, const LinkPlan *link, const Ob
 
         if (protocol && protocol->number == PROTOCOL_OURS)
                 return true;
-        entry = object_entry(planner, link, have);
+        entry = planner_object_entry(planner, link, have);
         return entry && entry->made;
 }
 
@@ -268,7 +268,7 @@ static RowSet rows_missing(const Object *wanted, const Object *have) {
 static RowSet rows_let_be(const Planner *planner, const LinkPlan *link, const Object *wanted,
                           RowSet differ) {
         RowSet rows = unsaid_secrets(&wanted->set);
-        const RecordEntry *entry = object_entry(planner, link, wanted);
+        const RecordEntry *entry = planner_object_entry(planner, link, wanted);
         size_t i;
 
         ROWSET_FOREACH(i, entry ? differ : 0) {
@@ -290,7 +290,7 @@ static RowSet rows_let_be(const Planner *planner, const LinkPlan *link, const Ob
 /* Once the file has nothing to say any more its users have; if it says it again, that is news. */
 static void forget_unsaid(Planner *planner, const LinkPlan *link, const Object *wanted) {
         const RecordEntry *entry = wanted->type->flags & OBJECT_WHOLE
-                ? object_entry(planner, link, wanted) : NULL;
+                ? planner_object_entry(planner, link, wanted) : NULL;
 
         for (const RecordRow *said = entry ? entry->rows : NULL; said; said = said->next) {
                 int i = schema_find(&wanted->type->schema, said->key);
@@ -301,57 +301,75 @@ static void forget_unsaid(Planner *planner, const LinkPlan *link, const Object *
         }
 }
 
+static void add_object(Planner *planner, LinkPlan *link, const Object *wanted, RowSet kept,
+                       bool lost) {
+        OpType type = wanted->type->transport == TRANSPORT_SYSCTL ? OP_OBJECT_SET : OP_OBJECT_ADD;
+        Op *op = object_step(planner, type, object_stage(planner, link, wanted), link, wanted);
+
+        op->object_rows &= ~kept;
+        op->again = lost || (object_may_move(wanted) && is_our_object(planner, link, wanted));
+        show_object(planner, link->item, wanted, NULL);
+}
+
+static void adjust_object(Planner *planner, LinkPlan *link, const Object *wanted,
+                          const Object *have, RowSet kept) {
+        bool whole = !(wanted->type->flags & OBJECT_DEFAULTS) ||
+                     is_our_object(planner, link, have);
+        RowSet unknown = 0, differ = attrset_diff(&wanted->set, &have->set, whole, &unknown);
+        RowSet missing = rows_missing(wanted, have);
+
+        forget_unsaid(planner, link, wanted);
+        if (wanted->type->transport == TRANSPORT_SYSCTL)
+                differ |= unknown;
+        else
+                differ |= rows_set_otherwise(planner, link, wanted, unknown);
+        differ &= ~kept;
+        if (differ | missing)
+                kept |= rows_let_be(planner, link, wanted, differ);
+        differ = (differ | missing) & ~kept;
+        if (differ)
+                change_object(planner, link, wanted, have, differ, kept);
+}
+
 void planner_objects(Planner *planner, LinkPlan *link) {
-        bool waits = false;
+        const char *waits = NULL;
 
         remove_surplus(planner, link);
-        for (const Object *wanted = link->wanted->objects; wanted; wanted = wanted->next) {
-                Object *have = link->have && !link->create
-                        ? object_find(link->have->objects, wanted) : NULL;
-                bool sysctl = wanted->type->transport == TRANSPORT_SYSCTL;
+        for (const Object *object = link->wanted->objects; object; object = object->next) {
+                const Object *wanted, *have = link->have && !link->create
+                        ? object_find(link->have->objects, object) : NULL;
                 bool lost = have && is_lost(planner, link, have);
-                RowSet differ, kept, missing, unknown = 0;
-                Op *op;
+                Unknown unknown;
 
                 if (lost || (have && !survives(planner, link, have)))
                         have = NULL;
-                if (!have && !is_possible(planner, link, wanted)) {
-                        waits = true;
+                if (!have && !is_possible(planner, link, object)) {
+                        waits = "waiting for one of its ports";
                         continue;
                 }
-                if (!have) {
-                        op = object_step(planner, sysctl ? OP_OBJECT_SET : OP_OBJECT_ADD,
-                                         object_stage(planner, link, wanted), link, wanted);
-                        op->again = lost || (object_may_move(wanted) &&
-                                             is_our_object(planner, link, wanted));
-                        show_object(planner, link->item, wanted, NULL);
-                        continue;
-                }
-                forget_unsaid(planner, link, wanted);
-                differ = attrset_diff(&wanted->set, &have->set,
-                                      !(wanted->type->flags & OBJECT_DEFAULTS) ||
-                                              is_our_object(planner, link, have), &unknown);
-                if (sysctl)
-                        differ |= unknown;
+                wanted = planner_look_up(planner, link, object, have, &unknown);
+                if (have)
+                        adjust_object(planner, link, wanted, have, unknown.rows);
                 else
-                        differ |= rows_set_otherwise(planner, link, wanted, unknown);
-                missing = rows_missing(wanted, have);
-                kept = differ ? rows_let_be(planner, link, wanted, differ) : 0;
-                if (differ & ~kept || missing)
-                        change_object(planner, link, wanted, have, (differ & ~kept) | missing,
-                                      kept);
+                        add_object(planner, link, wanted, unknown.rows, lost);
+                if (unknown.waits)
+                        waits = unknown.waits;
         }
         if (waits && !link->item->n_ops)
-                item_judge(link->item, VERDICT_WAITING, "waiting for one of its ports");
+                item_judge(link->item, VERDICT_WAITING, waits);
 }
 
-bool planner_objects_differ(const LinkPlan *link) {
-        for (const Object *wanted = link->wanted->objects; wanted; wanted = wanted->next) {
-                const Object *have = object_find(link->have->objects, wanted);
+bool planner_objects_differ(Planner *planner, const LinkPlan *link) {
+        for (const Object *object = link->wanted->objects; object; object = object->next) {
+                const Object *have = object_find(link->have->objects, object), *wanted;
+                Unknown unknown;
 
-                if (!have || attrset_diff(&wanted->set, &have->set,
-                                          !(wanted->type->flags & OBJECT_DEFAULTS), NULL) &
-                                     ~unsaid_secrets(&wanted->set))
+                if (!have)
+                        return true;
+                wanted = planner_look_up(planner, link, object, have, &unknown);
+                if (attrset_diff(&wanted->set, &have->set,
+                                 !(wanted->type->flags & OBJECT_DEFAULTS), NULL) &
+                    ~(unsaid_secrets(&wanted->set) | unknown.rows))
                         return true;
         }
         for (const Object *have = link->have->objects; have; have = have->next)

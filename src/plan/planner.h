@@ -182,9 +182,25 @@ bool planner_goes_down(const Planner *planner, const LinkPlan *link); /* be it f
 void planner_objects(Planner *planner, LinkPlan *link);
 /* The list that counts as a whole and that this object is one of, if there is one. */
 const Declared *planner_list_of(const Link *wanted, const Object *have);
-bool planner_objects_differ(const LinkPlan *link); /* one that is there from what is wanted */
+bool planner_objects_differ(Planner *planner, const LinkPlan *link); /* one that is there from what is wanted */
 void planner_netns_objects(Planner *planner, const Namespace *netns, PlanItem *item);
 Op *planner_step(Planner *planner, OpType type, Stage stage, unsigned depth, PlanItem *item);
+
+/* Of what we, or somebody else, did on a link: NULL if the record knows nothing of it. */
+const RecordEntry *planner_object_entry(const Planner *planner, const LinkPlan *link,
+                                        const Object *object);
+
+/* hosts.c */
+
+/* What can't be sent, because it is not known where a host is. */
+typedef struct Unknown {
+        RowSet rows;
+        const char *waits; /* for what, unless it was set once and stays so; or NULL */
+} Unknown;
+
+/* `wanted`, or the same with the addresses of the hosts that it names. */
+const Object *planner_look_up(Planner *planner, const LinkPlan *link, const Object *wanted,
+                              const Object *have, Unknown *ret);
 
 /* entries.c */
 void planner_entries(Planner *planner);

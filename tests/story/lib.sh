@@ -147,6 +147,17 @@ writes_in() {
         ' "$1" 2>"$work/writes"
 }
 
+# Secrets are nobody's to read, so no repository can hold them as files.
+make_keys() {
+        mkdir -p "$work/keys"
+        (
+                umask 077
+                echo dwdtCnMYpX08FsFyUbJmRd9ML5LrwJkqwXf7pR25LCo= >"$work/keys/left.key"
+                echo XasIfmJKikt54X+Lg4AO5m87sSkmGLb9HC+LJ/+I4Os= >"$work/keys/right.key"
+                echo ERERERERERERERERERERERERERERERERERERERERERE= >"$work/keys/both.key"
+        )
+}
+
 # reaches NAMESPACE ADDRESS: something there answers, within two seconds.
 reaches() {
         ip netns exec "$1" ping -n -q -c 1 -W 2 "$2" >/dev/null 2>&1

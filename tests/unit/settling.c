@@ -103,6 +103,10 @@ static void look_at(Settling *settling, const Op *op, const OpResult *result) {
 
 /* The kernel in between. */
 
+static int pass_resolve(Kernel *kernel, const Network *wanted) {
+        return kernel_resolve(((Settling *)kernel)->fake, wanted);
+}
+
 static int pass_dump(Kernel *kernel, const Network *scope, Network **ret) {
         return kernel_dump(((Settling *)kernel)->fake, scope, ret);
 }
@@ -128,6 +132,7 @@ static Kernel *pass_free(_unused_ Kernel *kernel) {
 }
 
 static const KernelOps pass_ops = {
+        .resolve = pass_resolve,
         .dump = pass_dump,
         .apply = pass_apply,
         .free = pass_free,

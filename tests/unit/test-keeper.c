@@ -53,6 +53,10 @@ static int counter_dump(Kernel *kernel, const Network *scope, Network **ret) {
         return kernel_dump(counter(kernel)->fake, scope, ret);
 }
 
+static int counter_resolve(Kernel *kernel, const Network *wanted) {
+        return kernel_resolve(counter(kernel)->fake, wanted);
+}
+
 static int counter_survey(Kernel *kernel, Network *scope) {
         return kernel_survey(counter(kernel)->fake, scope);
 }
@@ -87,6 +91,7 @@ static bool counter_saw(Kernel *kernel, const Op *op) {
 }
 
 static const KernelOps counter_ops = {
+        .resolve = counter_resolve,
         .survey = counter_survey,
         .dump = counter_dump,
         .apply = counter_apply,
@@ -654,6 +659,71 @@ static void test_overtaken(void **state) {
         assert_null(store_record(world->store)->entries);
 }
 
+/* Names of hosts. */
+
+#define PEER "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
+
+static void answer(World *world, const char *addresses) {
+        assert_int_equal(kernel_fake_host(world->counter.fake, HOST, "vpn.example", addresses), 0);
+}
+
+static Value *endpoint(World *world) {
+        const Object *object = find(world, "wg0")->objects;
+        int row = schema_find(&object_wireguard_peer.schema, "endpoint");
+
+        while (object && object->type != &object_wireguard_peer)
+                object = object->next;
+        assert_non_null(object);
+        return attrset_has(&object->set, (size_t)row) ? &object->set.values[row] : NULL;
+}
+
+/* It is told once that this waits, and the rest is kept meanwhile as it always is. */
+static void test_host(void **state) {
+        static const char text[] =
+                "interfaces:\n"
+                "  br0: {kind: bridge, mtu: 1400}\n"
+                "  wg0: {kind: wireguard, peers: [{public-key: " PEER ", endpoint: 'vpn.example:1'}]}\n";
+        World *world = *state;
+
+        want(world, text);
+        while (world->loaded == 0) {
+                pass(world, 20);
+                usleep(1000);
+        }
+        assert_int_equal(standing(world, "wg0"), VERDICT_WAITING);
+        assert_string_equal(reason(world, "wg0"), "waiting for vpn.example to resolve");
+        world->counter.requests = 0;
+        for (unsigned i = 1; i <= 5; i++) {
+                set_mtu(world, "br0", 1500);
+                pass(world, 50);
+                assert_int_equal(mtu(world, "br0"), 1400);
+                assert_int_equal(world->counter.requests, i);
+                pass(world, 10000);
+        }
+        assert_int_equal(world->told[HAPPENED_WAITING], 1);
+        answer(world, "192.0.2.1");
+        pass(world, 50);
+        assert_int_equal(standing(world, "wg0"), VERDICT_OK);
+        assert_string_equal(endpoint(world)->text, "192.0.2.1:1");
+        /* It roams; another answer is another thing. */
+        endpoint(world)->text = "192.0.2.7:7";
+        kernel_fake_touch(world->counter.fake, HOST, 0);
+        pass(world, 60000);
+        assert_string_equal(endpoint(world)->text, "192.0.2.7:7");
+        assert_int_equal(world->counter.requests, 6);
+        have(world, text);
+        assert_int_equal(world->counter.requests, 0);
+        answer(world, "192.0.2.2");
+        pass(world, 50);
+        assert_string_equal(endpoint(world)->text, "192.0.2.2:1");
+        assert_int_equal(world->counter.requests, 1);
+        /* Made anew in the middle of an outage. */
+        delete(world, HOST, "wg0");
+        answer(world, "192.0.2.2");
+        pass(world, 50);
+        assert_string_equal(endpoint(world)->text, "192.0.2.2:1");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_load, setup, teardown),
@@ -674,6 +744,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_number_again, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_dropped, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_overtaken, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_host, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

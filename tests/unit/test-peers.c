@@ -14,8 +14,8 @@ static Network *wanted_with(const char *peer) {
         _cleanup_(buf_deinit) Buf text = {}, problems = {};
         Network *wanted;
 
-        buf_printf(&text, "interfaces: {wg0: {kind: wireguard, peers: [{public-key: " KEY "%s}]}}\n",
-                   peer);
+        buf_printf(&text, "interfaces: {wg0: {kind: wireguard, peers: [{public-key: %s%s}]}}\n",
+                   KEY, peer);
         wanted = settling_load(buf_text(&text), &problems);
         if (!wanted)
                 fail_msg("%s", buf_text(&problems));
@@ -124,10 +124,130 @@ static void test_keeps_the_rest(void **state) {
         meddle(*state, "endpoint", "198.51.100.7:4711");
         attrset_set(&in_kernel(*state)->set, row_of("preshared-key-file"),
                     (Value){.secret = {.key = key}});
-        assert_int_equal(want(*state, ", endpoint: '192.0.2.1:51820', persistent-keepalive: 5s"), 1);
+        assert_int_equal(want(*state, ", endpoint: '192.0.2.1:51820', persistent-keepalive: 5s"),
+                         1);
         assert_row(*state, "persistent-keepalive", "5s");
         assert_row(*state, "endpoint", "198.51.100.7:4711");
         assert_row(*state, "preshared-key-file", "another key");
+}
+
+/* Names. */
+
+#define NAMED ", endpoint: 'Vpn.Example:51820'"
+
+static void answer(Settling *settling, const char *netns, const char *addresses) {
+        assert_int_equal(kernel_fake_host(settling->fake, netns, "vpn.example", addresses), 0);
+}
+
+static void assert_planned(Settling *settling, const char *peer, const char *expected) {
+        _cleanup_(network_freep) Network *wanted = wanted_with(peer), *have = NULL;
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        _cleanup_(buf_deinit) Buf text = {};
+
+        assert_int_equal(settle_plan(settling->fake, wanted, store_record(settling->store), &have,
+                                     &plan), 0);
+        plan_format(plan, 0, &text);
+        assert_string_equal(buf_text(&text), expected);
+}
+
+static void test_name(void **state) {
+        answer(*state, HOST, "192.0.2.1 2001:db8::1");
+        want(*state, NAMED);
+        assert_row(*state, "endpoint", "192.0.2.1:51820");
+        meddle(*state, "endpoint", "198.51.100.7:4711");
+        assert_int_equal(want(*state, NAMED), 0);
+        /* The same answer in another order, or none, is no reason to put it back. */
+        answer(*state, HOST, "2001:db8::1 192.0.2.1");
+        assert_int_equal(want(*state, NAMED), 0);
+        answer(*state, HOST, "");
+        assert_int_equal(want(*state, NAMED), 0);
+        assert_row(*state, "endpoint", "198.51.100.7:4711");
+        answer(*state, HOST, "2001:db8::1");
+        assert_int_equal(want(*state, NAMED), 1);
+        assert_row(*state, "endpoint", "[2001:db8::1]:51820");
+        /* Another name is another place, be it the same. */
+        meddle(*state, "endpoint", "198.51.100.7:4711");
+        assert_int_equal(want(*state, ", endpoint: '[2001:db8::1]:51820'"), 1);
+}
+
+/* What is there already, whoever set it. */
+static void test_name_of_what_is_there(void **state) {
+        want(*state, ", endpoint: '192.0.2.2:51820'");
+        answer(*state, HOST, "192.0.2.1 192.0.2.2");
+        assert_int_equal(want(*state, NAMED), 0);
+        assert_row(*state, "endpoint", "192.0.2.2:51820");
+        answer(*state, HOST, "192.0.2.1 192.0.2.3");
+        assert_int_equal(want(*state, NAMED), 1);
+        assert_row(*state, "endpoint", "192.0.2.1:51820");
+}
+
+/* Everything else is set; a change of everything else does not wait, either. */
+static void test_name_unknown(void **state) {
+        _cleanup_(network_freep) Network *nobody = NULL;
+
+        assert_planned(*state, NAMED, "+ wg0                 wireguard\n"
+                                      "      peers: " KEY " endpoint vpn.example:51820\n"
+                                      "Plan: 1 to create.\n");
+        want(*state, NAMED ", allowed-ips: [10.0.0.0/8]");
+        assert_row(*state, "endpoint", "");
+        assert_row(*state, "allowed-ips", "[10.0.0.0/8]");
+        assert_planned(*state, NAMED ", allowed-ips: [10.0.0.0/8]",
+                       "? wg0                 wireguard waiting for vpn.example to resolve\n"
+                       "Plan: 1 waiting.\n");
+        /* Who only wants to know what would be done does not ask where that is. */
+        assert_int_equal(network_new(&nobody), 0);
+        assert_int_equal(kernel_resolve(((Settling *)*state)->fake, nobody), 0);
+        assert_planned(*state, NAMED ", allowed-ips: [10.0.0.0/8]",
+                       "~ wg0                 wireguard\n"
+                       "      peers " KEY " endpoint: vpn.example:51820\n"
+                       "Plan: 1 to change.\n");
+        answer(*state, HOST, "");
+        assert_int_equal(want(*state, NAMED ", allowed-ips: [10.0.0.0/9]"), 1);
+        assert_row(*state, "endpoint", "");
+        assert_row(*state, "allowed-ips", "[10.0.0.0/9]");
+        answer(*state, HOST, "192.0.2.1");
+        assert_int_equal(want(*state, NAMED ", allowed-ips: [10.0.0.0/9]"), 1);
+        assert_row(*state, "endpoint", "192.0.2.1:51820");
+        assert_row(*state, "allowed-ips", "[10.0.0.0/9]");
+}
+
+/* A link that is made anew forgets where its peers are; so does nobody else. */
+static void test_name_after_loss(void **state) {
+        Settling *settling = *state;
+        Network *world = kernel_fake_state(settling->fake);
+
+        answer(settling, HOST, "192.0.2.1");
+        want(settling, NAMED);
+        answer(settling, HOST, "");
+        namespace_remove_link(network_find_path(world, "wg0"));
+        want(settling, NAMED);
+        assert_row(settling, "endpoint", "");
+        answer(settling, HOST, "192.0.2.1");
+        assert_int_equal(want(settling, NAMED), 1);
+        assert_row(settling, "endpoint", "192.0.2.1:51820");
+}
+
+static void test_host_names(void **state _unused_) {
+        static const char *const good[] = {
+                "a", "vpn.example", "vpn.example.", "_x.a-b.c9", "1.example", "9a",
+        };
+        static const char *const bad[] = {
+                "", ".", "a..b", ".a", "-a", "a-", "a b", "10.1", "300.1.1.1", "1", "a.0x10",
+                "a.1.", "a/b", "a%b", "\xc3\xa4.example",
+                "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        };
+        char text[HOST_NAME_SIZE + 1];
+
+        for (size_t i = 0; i < ELEMENTSOF(good); i++)
+                assert_true(host_name_valid(good[i]));
+        for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+                assert_false(host_name_valid(bad[i]));
+        for (size_t i = 0; i < sizeof(text); i++)
+                text[i] = i % 2 ? '.' : 'a';
+        text[HOST_NAME_SIZE] = '\0';
+        assert_false(host_name_valid(text));
+        text[HOST_NAME_SIZE - 1] = '\0';
+        assert_true(host_name_valid(text));
 }
 
 int main(void) {
@@ -135,6 +255,11 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_roams, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_endpoint_is_lost, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_keeps_the_rest, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_name, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_name_of_what_is_there, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_name_unknown, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_name_after_loss, setup, teardown),
+                cmocka_unit_test(test_host_names),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
