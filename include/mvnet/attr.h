@@ -102,6 +102,7 @@ typedef enum Transport {
         TRANSPORT_DEVICE, /* owner and mode of /dev/tapN: attributes of our own, DEVICE_* */
         TRANSPORT_GENL,   /* a family of generic netlink */
         TRANSPORT_TUNNEL, /* the networks of a vxlan, a list: RTM_NEWTUNNEL */
+        TRANSPORT_SYSFS,  /* files of a bus; told in attributes that links of any kind have */
         _TRANSPORT_N,
 } Transport;
 

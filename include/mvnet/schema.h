@@ -165,6 +165,8 @@ typedef struct LinkKind {
         /* Of kinds with one kernel_name: the u8 of INFO_DATA that tells them apart, and its value. */
         uint16_t type_nla;
         uint8_t type;
+        /* Of a kind that IFLA_INFO_KIND does not tell: the bus that the link's device is on. */
+        const char *bus;
         /* Who makes it. If that is not rtnetlink, only with rows that go the same way. */
         Transport transport;
         const Genl *genl; /* NULL: none */

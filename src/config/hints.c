@@ -139,11 +139,6 @@ static const Hint foreign_words[] = {
         {"hooks pre-up post-up pre-down post-down", "commands: use a systemd unit"},
 };
 
-/* Of the language, but not of this version. */
-static const char *const later_kinds[] = {
-        "netdevsim",
-};
-
 static const Hint kind_words[] = {
         {"ethernet ether eth nic device phys hardware link",
          "a link that somebody else makes has no 'kind', or 'kind: physical'"},
@@ -354,11 +349,6 @@ void kind_unknown(Build *build, const Node *node) {
         _cleanup_(buf_deinit) Buf kinds = {};
         Words words = {};
 
-        if (words_have(later_kinds, ELEMENTSOF(later_kinds), node->text)) {
-                build_problem(build, node->at,
-                              "kind '%s' is not supported by this version of mvnetd", node->text);
-                return;
-        }
         for (size_t i = 0; i < link_kinds_n; i++)
                 words_add(&words, link_kinds[i]->name);
         kinds_with_flag(0, &kinds);

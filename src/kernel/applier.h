@@ -66,6 +66,11 @@ int bulk_set_states(Applier *applier, const Op *const *ops, size_t n, OpResult *
 /* Makes a tun, with all that an OP_LINK_ADD says; changes one. 0 or < 0. */
 int tun_add(Applier *applier);
 int tun_set(Applier *applier, int ifindex);
+/* Makes, or takes away, a port of a simulated device. 0 or < 0. */
+int sim_add(Applier *applier);
+int sim_del(Applier *applier);
+/* About a link that rtnetlink can neither make nor delete. */
+bool op_is_of_sysfs(const Op *op);
 /* Sets who may open a link's character device. 0 or < 0. */
 int device_set(Applier *applier, int ifindex);
 /* The link is no more, or no more called so: nor is what its device file is called. */

@@ -429,6 +429,8 @@ static int apply_link_add(Applier *applier) {
                 applier_forget(applier, op->peer->netns->name, op->peer->name);
         if (op->link->kind && op->link->kind->transport == TRANSPORT_TUN)
                 r = tun_add(applier);
+        else if (op->link->kind && op->link->kind->transport == TRANSPORT_SYSFS)
+                r = sim_add(applier);
         else
                 r = applier_send(applier, encode_link_add(applier_request(applier), op, op->name));
         if (r == -EEXIST && applier->far)
@@ -456,6 +458,7 @@ static int send_link_set(Applier *applier, int ifindex) {
                 return genl_set(applier, ifindex);
         case TRANSPORT_TUNNEL:
                 return vnis_apply(applier, ifindex);
+        case TRANSPORT_SYSFS: /* all of it takes another device */
         case TRANSPORT_SYSCTL:
         case _TRANSPORT_N:
                 break;
@@ -524,7 +527,9 @@ static int apply_link_del(Applier *applier) {
         int ifindex, r = applier_ifindex(applier, &ifindex);
 
         applier_forget(applier, applier->op->netns, applier->op->name);
-        if (r == 0)
+        if (r == 0 && op_is_of_sysfs(applier->op))
+                r = sim_del(applier);
+        else if (r == 0)
                 r = applier_send(applier, encode_link_del(applier_request(applier), ifindex));
         return r == -ENODEV ? already_gone(applier, r) : r;
 }

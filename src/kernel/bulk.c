@@ -157,7 +157,8 @@ int bulk_delete(Applier *applier, const Op *const *ops, size_t n, OpResult *resu
 size_t bulk_count_deletions(const Op *const *ops, size_t n) {
         size_t run = 0;
 
-        while (run < n && ops[run]->type == OP_LINK_DEL && streq(ops[run]->netns, ops[0]->netns))
+        while (run < n && ops[run]->type == OP_LINK_DEL && !op_is_of_sysfs(ops[run]) &&
+               streq(ops[run]->netns, ops[0]->netns))
                 run++;
         return run;
 }

@@ -115,12 +115,32 @@ static int decode_lower(Link *link, const GetScope *scope, const struct nlattr *
         return 0;
 }
 
+/* No kind is told, but a device on the bus of one. What is told of it is the message's own. */
+static int decode_bus(Link *link, const GetScope *scope) {
+        const struct nlattr *bus = get_attr(scope, IFLA_PARENT_DEV_BUS_NAME, 1);
+        GetScope own = *scope;
+        int r;
+
+        if (!bus || mnl_attr_validate(bus, MNL_TYPE_NUL_STRING) < 0)
+                return 0;
+        own.transport = TRANSPORT_SYSFS;
+        for (size_t i = 0; i < link_kinds_n; i++) {
+                const LinkKind *kind = link_kinds[i];
+
+                if (!streq_ptr(kind->bus, mnl_attr_get_str(bus)))
+                        continue;
+                r = link_set_kind(link, kind);
+                return r < 0 ? r : attrset_decode(&link->options, &own);
+        }
+        return 0;
+}
+
 static int decode_kind(Link *link, const GetScope *scope, const struct nlattr *const *info) {
         const LinkKind *kind;
         int r;
 
         if (!info[IFLA_INFO_KIND])
-                return 0;
+                return decode_bus(link, scope);
         link->kind_name = copy_name(scope->arena, info[IFLA_INFO_KIND]);
         if (!link->kind_name)
                 return -ENOMEM;

@@ -113,17 +113,13 @@ int netns_tun_keep(int fd) {
 
 /* Character devices. */
 
-/*
- * A sysfs of the namespace that we are in, not of the one that mounted /sys: only there is the
- * device's number told. It is mounted nowhere.
- */
-static int open_sysfs(int *ret_fd) {
+int netns_open_sysfs(unsigned attributes, int *ret_fd) {
         _cleanup_(fd_closep) int context = fsopen("sysfs", FSOPEN_CLOEXEC);
         int fd;
 
         if (context < 0 || fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
                 return -errno;
-        fd = fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY);
+        fd = fsmount(context, FSMOUNT_CLOEXEC, attributes);
         if (fd < 0)
                 return -errno;
         *ret_fd = fd;
@@ -188,11 +184,12 @@ typedef struct DeviceCall {
         dev_t number;
 } DeviceCall;
 
+/* Only in a sysfs of its own namespace is the device's number told. */
 static int call_find(void *userdata) {
         DeviceCall *call = userdata;
         _cleanup_(fd_closep) int sysfs = -1, dir = -1;
         char path[128];
-        int r = open_sysfs(&sysfs);
+        int r = netns_open_sysfs(MOUNT_ATTR_RDONLY, &sysfs);
 
         if (snprintf(path, sizeof(path), "devices/virtual/net/%s/%s", call->device->link,
                      call->device->subsystem) >= (int)sizeof(path))

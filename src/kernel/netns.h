@@ -180,6 +180,22 @@ int netns_tun_make(int netns_fd, const NetnsTun *tun, int *ret_fd);
 int netns_tun_change(int netns_fd, const NetnsTun *tun);
 int netns_tun_keep(int fd);
 
+/* A port of a simulated device (netdevsim). */
+typedef struct NetnsSim {
+        unsigned id;     /* of the device */
+        unsigned port;   /* counted from 0 */
+        unsigned queues; /* of a device that is made for it */
+} NetnsSim;
+
+/*
+ * Makes a port, in that namespace, and the device if it is not there: its name is the kernel's.
+ * Takes it away, and the device with its last port. `sysfs`: instead of the kernel's, or NULL.
+ * NETNS_E_ABSENT: the kernel has no such bus; to take away: there is no such port. -EEXIST: there
+ * is such a port.
+ */
+int netns_sim_make(int netns_fd, const char *sysfs, const NetnsSim *sim);
+int netns_sim_take(int netns_fd, const char *sysfs, const NetnsSim *sim);
+
 /* The character device of a macvtap or ipvtap. */
 typedef struct NetnsDevice {
         const char *link;      /* its name in that namespace */
