@@ -563,6 +563,7 @@ int main(int argc, char **argv) {
                 else
                         run_kind(&trial);
         }
+        buf_deinit(&trial.plain_text);
         store_free(trial.store);
         kernel_free(trial.kernel);
         run("rm -rf %s", folder);
