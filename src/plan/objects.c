@@ -183,7 +183,7 @@ static bool survives(const Planner *planner, const LinkPlan *link, const Object 
 /* Of rows that are never reported: what was set is not what is wanted now. */
 static RowSet rows_set_otherwise(const Planner *planner, const LinkPlan *link,
                                  const Object *wanted, RowSet unknown) {
-        const RecordEntry *entry = object_entry(planner, link, wanted);
+        const RecordEntry *entry = planner_object_entry(planner, link, wanted);
         RowSet rows = 0;
         size_t i;
 
