@@ -208,8 +208,19 @@ static void make_pair(Maker *maker, Made *link) {
         choose_mtu(maker, peer);
 }
 
+/* Not of those that are told apart by the port of a device: two could be the same one. */
+static const LinkKind *choose_kind(Maker *maker) {
+        const LinkKind *kinds[ROWS_MAX];
+        size_t n = 0;
+
+        for (size_t i = 0; i < link_kinds_n; i++)
+                if (!link_kinds[i]->bus && n < ELEMENTSOF(kinds))
+                        kinds[n++] = link_kinds[i];
+        return kinds[random_below(maker->random, n)];
+}
+
 static void make_one(Maker *maker) {
-        const LinkKind *kind = link_kinds[random_below(maker->random, link_kinds_n)];
+        const LinkKind *kind = choose_kind(maker);
         unsigned space = (unsigned)random_below(maker->random, maker->spaces);
         Made *parent = NULL, *link;
 
