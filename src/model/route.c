@@ -399,7 +399,7 @@ static const Row rows[] = {
         [ROUTE_VIA]    = { .key = "via", .nla = RTA_GATEWAY, .type = &attr_via, .flags = ROW_ABSENT_IS_DEF, .def = "none",
                            .doc = "The gateway, which may be of the other address family." },
         [ROUTE_DEV]    = { .key = "dev", .nla = RTA_OIF, .type = &attr_dev,
-                           .doc = "The link that it leaves by; implied under a link (but not for a gateway under a VRF), and otherwise the kernel's choice." },
+                           .doc = "The link that it leaves by; implied under a link (but not by a gateway in a VRF's own table), and otherwise the kernel's choice." },
         [ROUTE_TYPE]   = { .key = "type", .type = &attr_type, .names = types, .def = "unicast",
                            .doc = "What becomes of packets." },
         [ROUTE_SCOPE]  = { .key = "scope", .type = &attr_scope, .names = scopes,
@@ -612,10 +612,13 @@ static void complete_table(Object *object, const Namespace *netns) {
                 imply(set, ROUTE_TABLE, (Value){.number = RT_TABLE_LOCAL});
 }
 
-/* Under a link they leave by it; under a VRF by that of its ports that leads to the gateway. */
+/* Under a link they leave by it; in a VRF's table, by that of its ports that leads to the gateway. */
 static bool implies_dev(const Object *object, const Value *via) {
-        return object->under &&
-               !(via && via->family && link_kind_is(object->under->kind, KIND_L3_MASTER));
+        bool other_table = attrset_has(&object->set, ROUTE_TABLE) ||
+                           attrset_has(&object->set, ROUTE_VRF);
+
+        return object->under && (!via || !via->family || other_table ||
+                                 !link_kind_is(object->under->kind, KIND_L3_MASTER));
 }
 
 /* The kernel knows no difference between one and a list of one. */
