@@ -102,6 +102,8 @@ void cache_shake(Cache *cache, const struct nlmsghdr *link);
 void cache_compare(Cache *cache, const CachedLink *known, const struct nlmsghdr *link);
 /* It is down, or gone. */
 void cache_lose(Cache *cache, int ifindex);
+/* The same of an address, of which that RTM_DELADDR tells. */
+void cache_lose_address(Cache *cache, const struct nlmsghdr *address);
 /*
  * Takes in an event about what lives in the namespace: what it says if that is all there is to say,
  * else that type is to be read again.

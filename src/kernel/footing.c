@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is lost without a word with the link that it stands on: routes and nexthops, when that goes,
- * is set down, or changes what they need of it.
+ * What is lost without a word with what it stands on: routes and nexthops, when their link goes, is
+ * set down, or changes what they need of it, or when their address goes.
  */
 
 #include "kernel/internal.h"
@@ -116,4 +116,38 @@ void cache_shake(Cache *cache, const struct nlmsghdr *link) {
         const struct ifinfomsg *header = mnl_nlmsg_get_payload(link);
 
         cache_compare(cache, cache_find(cache, header->ifi_index), link);
+}
+
+static bool has_source(const CachedLink *entry, const struct nlattr *address) {
+        uint16_t size = mnl_attr_get_payload_len(address);
+
+        CACHED_FOREACH(message, entry) {
+                const struct nlattr *tb[RTA_PREFSRC + 1];
+
+                if (message->nlmsg_type == RTM_NEWROUTE &&
+                    attrs_parse_message(message, sizeof(struct rtmsg), tb, ELEMENTSOF(tb)) == 0 &&
+                    tb[RTA_PREFSRC] && mnl_attr_get_payload_len(tb[RTA_PREFSRC]) == size &&
+                    memcmp(mnl_attr_get_payload(tb[RTA_PREFSRC]), mnl_attr_get_payload(address),
+                           size) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/*
+ * With the last IPv4 address go all routes (fib_frontend.c fib_disable_ip). IPv6 keeps them, but not
+ * the address as their source (route.c rt6_remove_prefsrc): it is worth a look at all of them only
+ * if one has it, as each IPv6 address goes whenever its link is set down.
+ */
+void cache_lose_address(Cache *cache, const struct nlmsghdr *address) {
+        const struct ifaddrmsg *header = mnl_nlmsg_get_payload(address);
+        const struct nlattr *tb[IFA_LOCAL + 1] = {}, *own = NULL;
+
+        if (header->ifa_family == AF_INET6 &&
+            attrs_parse_message(address, sizeof(*header), tb, ELEMENTSOF(tb)) == 0)
+                own = tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS];
+        if (!own || has_source(&cache->space, own))
+                cache_mark_space(cache);
+        if (own && has_source(&cache->others, own))
+                cache_mark_slots(cache);
 }

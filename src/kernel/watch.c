@@ -250,13 +250,8 @@ static int hear(const struct nlmsghdr *message, void *userdata) {
                 return 0;
         if (!message_is_kept(message, type))
                 cache_mark_slots(space->cache);
-        /*
-         * With the last IPv4 address go routes, too (fib_frontend.c fib_disable_ip), and with any
-         * those that have it as their source, of which IPv6 keeps the rest (route.c
-         * rt6_remove_prefsrc): all of that without a word.
-         */
         if (message->nlmsg_type == RTM_DELADDR)
-                cache_mark_space(space->cache);
+                cache_lose_address(space->cache, message);
         if (message->nlmsg_type == type->message_del && type->flags & OBJECT_REFERRED)
                 cache_mark_space(space->cache);
         if (type->flags & OBJECT_IN_NETNS)
