@@ -208,41 +208,6 @@ static bool has_target(uint8_t type) {
                type != RTN_THROW;
 }
 
-/* A gateway of the other family has an attribute of its own, with the family in front. */
-int route_put_via(PutScope *scope, const Value *value) {
-        struct rtmsg *header = put_header(scope);
-        size_t size = ip_bytes(value->family);
-        uint8_t wire[sizeof(struct rtvia) + 16];
-        struct rtvia *other = (struct rtvia *)wire;
-
-        if (!header->rtm_family)
-                header->rtm_family = value->family;
-        if (!size || value->family == header->rtm_family)
-                return size ? put_attr(scope, RTA_GATEWAY, value->bytes, size) : 0;
-        other->rtvia_family = value->family;
-        memcpy(other->rtvia_addr, value->bytes, size);
-        return put_attr(scope, RTA_VIA, wire, sizeof(*other) + size);
-}
-
-int route_get_via(const struct nlattr *gateway, const struct nlattr *via, uint8_t family,
-                  Value *ret) {
-        const struct rtvia *other = via && mnl_attr_get_payload_len(via) > sizeof(*other)
-                ? mnl_attr_get_payload(via) : NULL;
-        size_t size = other ? ip_bytes((uint8_t)other->rtvia_family) : 0;
-
-        if (size && mnl_attr_get_payload_len(via) >= sizeof(*other) + size) {
-                *ret = (Value){.family = (uint8_t)other->rtvia_family};
-                memcpy(ret->bytes, other->rtvia_addr, size);
-                return 0;
-        }
-        size = ip_bytes(family);
-        if (!gateway || !size || mnl_attr_get_payload_len(gateway) < size)
-                return ATTR_E_ABSENT;
-        *ret = (Value){.family = family};
-        memcpy(ret->bytes, mnl_attr_get_payload(gateway), size);
-        return 0;
-}
-
 static int via_put(const Row *row _unused_, const Value *value, PutScope *scope) {
         return route_put_via(scope, value);
 }
