@@ -20,6 +20,8 @@
 #include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -73,6 +75,20 @@ static void build_address(struct nlmsghdr *message, int ifindex, bool odd) {
 
 typedef void (*Build)(struct nlmsghdr *message, int ifindex, bool odd);
 
+/* Shared with the flood: when it did something last, and the longest that it did nothing. */
+static struct Pulse {
+        uint64_t last_ms, pause_ms;
+} *pulse;
+
+#define PAUSE_MAX_MS 100 /* longer, and it is no flood: somebody else had the kernel's lock */
+
+static void beat(void) {
+        uint64_t now = clock_ms();
+
+        pulse->pause_ms = MAX(pulse->pause_ms, now - pulse->last_ms);
+        pulse->last_ms = now;
+}
+
 /* Changes a link for ever. */
 static void flood(Build build, int ifindex) {
         static alignas(NLMSG_ALIGNTO) char buffers[FLOOD_BATCH][64];
@@ -86,7 +102,7 @@ static void flood(Build build, int ifindex) {
                 messages[i] = mnl_nlmsg_put_header(buffers[i]);
                 build(messages[i], ifindex, i % 2);
         }
-        for (;;)
+        for (;; beat())
                 if (netlink_request_many(netlink, messages, FLOOD_BATCH, results, NULL) < 0)
                         _exit(1);
 }
@@ -97,6 +113,7 @@ static pid_t start_flood(const char *netns, const char *link, Build build) {
         if (child == 0) {
                 int fd = -1;
 
+                prctl(PR_SET_PDEATHSIG, SIGKILL); /* also after a test that failed */
                 if (netns_open(RUN, netns, &fd) == 0 && setns(fd, CLONE_NEWNET) == 0)
                         flood(build, (int)if_nametoindex(link));
                 _exit(1);
@@ -131,6 +148,7 @@ static bool cpu_is_counted(void) {
 
 typedef struct Loop {
         unsigned dumps, wakes, touches;
+        size_t receipts, requests;
         uint64_t cpu_us, ms;
 } Loop;
 
@@ -139,6 +157,7 @@ static Loop loop(Listener *listener, unsigned ms) {
         Loop loop = {};
         uint64_t start = clock_ms(), cpu = cpu_us(), now;
 
+        receipts = requests = 0;
         while ((now = clock_ms()) < start + ms) {
                 unsigned left = (unsigned)(start + ms - now), again = listener->news.again_ms;
 
@@ -153,6 +172,8 @@ static Loop loop(Listener *listener, unsigned ms) {
         }
         loop.cpu_us = cpu_us() - cpu;
         loop.ms = clock_ms() - start;
+        loop.receipts = receipts;
+        loop.requests = requests;
         return loop;
 }
 
@@ -177,6 +198,21 @@ static void await_noise(Listener *listener) {
         assert_true(is_told(listener, "loud", 0));
 }
 
+/* In a flood without a pause; beside other work there may be one in the first attempts. */
+static Loop loop_in_noise(Listener *listener, unsigned ms) {
+        for (unsigned try = 0; try < 10; try++) {
+                Loop noisy;
+
+                await_noise(listener);
+                *pulse = (struct Pulse){.last_ms = clock_ms()};
+                noisy = loop(listener, ms);
+                if (pulse->pause_ms < PAUSE_MAX_MS && clock_ms() - pulse->last_ms < PAUSE_MAX_MS)
+                        return noisy;
+        }
+        fail_msg("no flood of %u ms without a pause", ms);
+        return (Loop){};
+}
+
 static void test_noise(void **state) {
         Listener *listener = *state;
         Loop noisy;
@@ -185,15 +221,13 @@ static void test_noise(void **state) {
 
         set_scene(listener);
         child = start_flood("loud", "l0", build_alias);
-        await_noise(listener);
-        receipts = 0;
-        noisy = loop(listener, 4000);
+        noisy = loop_in_noise(listener, 4000);
         print_message("noisy: %u wake-ups, %u dumps, %zu receipts, %llu us CPU in %llu ms\n",
-                      noisy.wakes, noisy.dumps, receipts, (unsigned long long)noisy.cpu_us,
+                      noisy.wakes, noisy.dumps, noisy.receipts, (unsigned long long)noisy.cpu_us,
                       (unsigned long long)noisy.ms);
         assert_in_range(noisy.dumps, 2, 6);
         assert_in_range(noisy.wakes, 2, 12);
-        assert_true(receipts < noisy.ms);
+        assert_true(noisy.receipts < noisy.ms);
         if (cpu_is_counted())
                 assert_true(noisy.cpu_us < noisy.ms * 1000 / 100);
         else
@@ -234,13 +268,10 @@ static void test_noise_of_addresses(void **state) {
                              "ip -n loud -b -"), 0);
         look(world);
         child = start_flood("loud", "l0", build_address);
-        await_noise(listener);
-        look(world);
-        requests = 0;
-        noisy = loop(listener, 3000);
-        print_message("noisy: %u dumps, %zu requests\n", noisy.dumps, requests);
+        noisy = loop_in_noise(listener, 3000);
+        print_message("noisy: %u dumps, %zu requests\n", noisy.dumps, noisy.requests);
         assert_in_range(noisy.dumps, 1, 5);
-        assert_true(requests <= noisy.dumps * 8);
+        assert_true(noisy.requests <= noisy.dumps * 8);
         assert_true(network_find_namespace(world->have, "loud")->exists);
         assert_true(HASH_COUNT(network_find_namespace(world->have, "loud")->links) == 3);
         end_flood(child);
@@ -553,6 +584,9 @@ int main(void) {
                 fprintf(stderr, "SKIPPED: no network namespace of our own: %s\n", strerror(errno));
                 return SKIPPED;
         }
+        pulse = mmap(NULL, sizeof(*pulse), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (pulse == MAP_FAILED)
+                return 1;
         cmocka_set_test_filter(getenv("CMOCKA_TEST_FILTER"));
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
