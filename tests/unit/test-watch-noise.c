@@ -203,7 +203,8 @@ static Loop loop_in_noise(Listener *listener, unsigned ms) {
         for (unsigned try = 0; try < 10; try++) {
                 Loop noisy;
 
-                await_noise(listener);
+                if (!listener->news.noisy)
+                        await_noise(listener);
                 *pulse = (struct Pulse){.last_ms = clock_ms()};
                 noisy = loop(listener, ms);
                 if (pulse->pause_ms < PAUSE_MAX_MS && clock_ms() - pulse->last_ms < PAUSE_MAX_MS)
