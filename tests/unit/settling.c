@@ -409,3 +409,16 @@ void settling_snapshot(Settling *settling, const Buf *brief, Buf *ret) {
         assert_int_equal(buf_error(&lines), 0);
         lines_sort(lines.text, ret);
 }
+
+int settling_setup(void **state) {
+        static Settling settling;
+
+        settling_init(&settling);
+        *state = &settling;
+        return 0;
+}
+
+int settling_teardown(void **state) {
+        settling_deinit(*state);
+        return 0;
+}

@@ -22,6 +22,9 @@ void settling_init(Settling *settling);
 /* Another configuration with a record of its own, on the same kernel. */
 void settling_init_beside(Settling *settling, const Settling *other);
 void settling_deinit(Settling *settling);
+/* The same as fixtures of a test, of which one runs at a time. */
+int settling_setup(void **state);
+int settling_teardown(void **state);
 
 /* From text to a complete and checked Network, or NULL and the problems in *ret_problems. */
 Network *settling_load(const char *text, Buf *ret_problems);

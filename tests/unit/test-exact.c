@@ -67,19 +67,6 @@ static void want(Settling *settling, const char *const *names) {
         assert_int_equal(settling->sent, 0);
 }
 
-static int setup(void **state) {
-        static Settling settling;
-
-        settling_init(&settling);
-        *state = &settling;
-        return 0;
-}
-
-static int teardown(void **state) {
-        settling_deinit(*state);
-        return 0;
-}
-
 #define NAMES(...) ((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
 
 static void test_surplus_goes(void **state) {
@@ -128,9 +115,9 @@ static void test_shown(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_surplus_goes, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_dropped_list, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_shown, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_surplus_goes, settling_setup, settling_teardown),
+                cmocka_unit_test_setup_teardown(test_dropped_list, settling_setup, settling_teardown),
+                cmocka_unit_test_setup_teardown(test_shown, settling_setup, settling_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

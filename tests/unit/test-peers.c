@@ -78,19 +78,6 @@ static void assert_row(Settling *settling, const char *key, const char *expected
         assert_string_equal(buf_text(&text), expected);
 }
 
-static int setup(void **state) {
-        static Settling settling;
-
-        settling_init(&settling);
-        *state = &settling;
-        return 0;
-}
-
-static int teardown(void **state) {
-        settling_deinit(*state);
-        return 0;
-}
-
 static void test_roams(void **state) {
         want(*state, ", endpoint: '192.0.2.1:51820'");
         assert_row(*state, "endpoint", "192.0.2.1:51820");
@@ -252,13 +239,13 @@ static void test_host_names(void **state _unused_) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_roams, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_endpoint_is_lost, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_keeps_the_rest, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_name, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_name_of_what_is_there, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_name_unknown, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_name_after_loss, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_roams, settling_setup, settling_teardown),
+                cmocka_unit_test_setup_teardown(test_endpoint_is_lost, settling_setup, settling_teardown),
+                cmocka_unit_test_setup_teardown(test_keeps_the_rest, settling_setup, settling_teardown),
+                cmocka_unit_test_setup_teardown(test_name, settling_setup, settling_teardown),
+                cmocka_unit_test_setup_teardown(test_name_of_what_is_there, settling_setup, settling_teardown),
+                cmocka_unit_test_setup_teardown(test_name_unknown, settling_setup, settling_teardown),
+                cmocka_unit_test_setup_teardown(test_name_after_loss, settling_setup, settling_teardown),
                 cmocka_unit_test(test_host_names),
         };
 
